@@ -1,0 +1,121 @@
+import type { Place } from './place.ts'
+
+/** The layers of the design: a request makes at most one call into each (law 3). */
+export type Layer = 'identity' | 'safety' | 'data' | 'inference' | 'telemetry'
+
+/** One call that left for another cloud, as the audit entry keeps it. */
+export interface Crossing {
+  readonly layer: Layer
+  readonly from: string
+  readonly to: string
+  readonly host: string
+  /** HTTP status, or 0 when no answer came. */
+  status: number
+  /** On the wire: request line, headers and body, as far as HTTP/1.1 shows them. TLS and TCP overhead not included. */
+  bytesOut: number
+  bytesIn: number
+  /** Until the answer's headers. */
+  firstByteMs: number
+  /** Until the answer's end. */
+  ms: number
+  /** Egress price of `bytesOut` by the table, in millionths of a USD. */
+  egressMicroUsd: number
+  /** Empty when it went well, else a refusal code. */
+  error: string
+  /** Epoch milliseconds when it started. */
+  readonly atEpochMs: number
+}
+
+/** How a call proves who we are. `Secret` values only ever come from references in the configuration. */
+export type Credential =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'header'; readonly header: string; readonly prefix: string; readonly secret: SecretValue }
+  | {
+      readonly kind: 'aws-sigv4'
+      readonly service: string
+      readonly region: string
+      readonly accessKeyId: SecretValue
+      readonly secretAccessKey: SecretValue
+    }
+
+/** A value that does not print. See kit/secret.ts. */
+export interface SecretValue {
+  reveal(): string
+}
+
+/** What the border needs to know about the request that a crossing belongs to. */
+export interface Trip {
+  readonly requestId: string
+  readonly traceId: string
+  /** Whether the trace is sampled: bit 0 of the W3C flags. */
+  readonly sampled: boolean
+  /** Aborts when the caller leaves or the request's deadline passes. */
+  readonly signal: AbortSignal
+  /** Where crossings are written down. */
+  readonly crossings: Crossing[]
+  /** Calls made so far by layer; the border counts and refuses here. */
+  readonly calls: Map<Layer, number>
+}
+
+export interface CrossRequest {
+  readonly layer: Layer
+  readonly to: Place
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly credential: Credential
+  /** Milliseconds until the connection stands. */
+  readonly connectMs: number
+  /** Milliseconds from the request to the answer's headers. */
+  readonly firstByteMs: number
+  /** Longest gap between two pieces of the answer's body. */
+  readonly idleMs: number
+  /** The whole call. */
+  readonly totalMs: number
+  /** Answer bytes after which the call is cut. */
+  readonly maxAnswerBytes: number
+  /** Aborts this call alone, beside the trip's own signal (the loser of a race, a fallback). */
+  readonly signal?: AbortSignal
+}
+
+export interface CrossAnswer {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Read it to the end or call `cancel`; leaving the loop early cancels too. */
+  readonly body: AsyncIterable<Uint8Array>
+  /** The whole body as text (UTF-8). */
+  text(): Promise<string>
+  /** Gives the connection up at once; the far side sees a reset. */
+  cancel(): void
+  readonly crossing: Crossing
+}
+
+/**
+ * The one door to another cloud (law 1). Rejects with `CrossFault` when no answer came;
+ * an HTTP status of any kind is an answer.
+ */
+export type Cross = (trip: Trip, request: CrossRequest) => Promise<CrossAnswer>
+
+export type CrossFaultKind =
+  | 'connect'
+  | 'timeout-connect'
+  | 'timeout-first-byte'
+  | 'timeout-idle'
+  | 'timeout-total'
+  | 'reset'
+  | 'aborted'
+  | 'too-large'
+  | 'rule'
+
+/** No answer, or not the whole of one. `kind` says what happened; the message names hosts and limits only. */
+export class CrossFault extends Error {
+  readonly kind: CrossFaultKind
+
+  constructor(kind: CrossFaultKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'CrossFault'
+    this.kind = kind
+  }
+}

@@ -1,0 +1,53 @@
+import type { Credential } from './crossing.ts'
+import type { Place } from './place.ts'
+
+/** Which wire format a target speaks. One folder of infer/ each. */
+export type ProviderName = 'openai-compatible' | 'bedrock'
+
+/** One deployment of a model in one cloud and region. */
+export interface Target {
+  readonly name: string
+  readonly provider: ProviderName
+  readonly place: Place
+  /** Base URL. OpenAI-compatible: up to and without `/v1`. Bedrock: the regional endpoint. */
+  readonly endpoint: string
+  /** The model's name at the target. */
+  readonly model: string
+  readonly credential: Credential
+  readonly price: Price
+  readonly deadlines: Deadlines
+  /** True when a stand-in answers: said in `/v1/models` and on the status page. */
+  readonly simulated: boolean
+}
+
+/** USD for a million tokens, with where the figure comes from and when it was read. */
+export interface Price {
+  readonly usdPerMillionInput: number
+  readonly usdPerMillionCachedInput: number
+  readonly usdPerMillionOutput: number
+  readonly source: string
+}
+
+/** Milliseconds, each counted separately. */
+export interface Deadlines {
+  /** Until the connection stands. Default 2,000. */
+  readonly connectMs: number
+  /** From the request to the first content. Default 60,000. */
+  readonly firstTokenMs: number
+  /** The longest gap between two pieces once content flows. Default 30,000. */
+  readonly idleMs: number
+  /** The whole call. Default 600,000. */
+  readonly totalMs: number
+}
+
+/** A name that clients use, with the targets behind it in order of preference. */
+export interface Alias {
+  readonly name: string
+  readonly targets: readonly string[]
+  /** Collections that ground every request to this alias. */
+  readonly collections: readonly string[]
+  /** Passages to fetch when grounded. Default 6. */
+  readonly topK: number
+  /** Jurisdiction label that policies can read, such as `EU`; empty when none. */
+  readonly residency: string
+}
