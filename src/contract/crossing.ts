@@ -6,6 +6,8 @@ export type Layer = 'identity' | 'safety' | 'data' | 'inference' | 'telemetry'
 /** One call that left for another cloud, as the audit entry keeps it. */
 export interface Crossing {
   readonly layer: Layer
+  /** W3C span id of the call, 16 hex digits: what went out in `traceparent`. */
+  readonly spanId: string
   readonly from: string
   readonly to: string
   readonly host: string

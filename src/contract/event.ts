@@ -1,3 +1,6 @@
+/** The events that arrived together: one hop through the stages for all of them. */
+export type Batch = readonly Event[]
+
 /** One step of an answer, free of any dialect. `choice` counts from 0. */
 export type Event =
   | { readonly type: 'start'; readonly id: string; readonly model: string }

@@ -36,6 +36,8 @@ export interface Screened {
 export interface Vault {
   /** The original behind a placeholder such as `<EMAIL_ADDRESS_4821>`, or undefined if it was never issued here. */
   original(placeholder: string): string | undefined
-  /** How many placeholders can be restored. */
+  /** How many placeholders were issued. */
   readonly size: number
+  /** The entity types of which placeholders were issued: nothing else can become one. */
+  readonly types: ReadonlySet<string>
 }

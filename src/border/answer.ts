@@ -1,0 +1,195 @@
+import type { Dispatcher } from 'undici'
+import { type CrossAnswer, CrossFault, type CrossRequest, type Crossing } from '#contract/crossing.ts'
+
+/** Above this many unread bytes the far side is asked to pause. */
+const HIGH_WATER_BYTES = 262_144
+
+/**
+ * Receives one answer from undici and hands it on as an async iterable, with deadlines, byte counts and an upper
+ * bound. A hand-written handler and queue instead of a web stream: one promise for each piece that is waited for.
+ */
+export class AnswerReceiver implements Dispatcher.DispatchHandler {
+  readonly #request: CrossRequest
+  readonly #crossing: Crossing
+  readonly #started: number
+  readonly #settled: (crossing: Crossing) => void
+  readonly #answered: PromiseWithResolvers<CrossAnswer> = Promise.withResolvers()
+  #controller: Dispatcher.DispatchController | undefined
+  #queue: Uint8Array[] = []
+  #queuedBytes = 0
+  #bodyBytes = 0
+  #ended = false
+  #fault: CrossFault | undefined
+  #wake: (() => void) | undefined
+  #phase: NodeJS.Timeout | undefined
+  #total: NodeJS.Timeout
+  #unlink: () => void
+
+  constructor(request: CrossRequest, crossing: Crossing, signals: readonly AbortSignal[], settled: (crossing: Crossing) => void) {
+    this.#request = request
+    this.#crossing = crossing
+    this.#settled = settled
+    this.#started = performance.now()
+    this.#total = setTimeout(() => {
+      this.#fail(new CrossFault('timeout-total', `no end after ${request.totalMs} ms`))
+    }, request.totalMs)
+    this.#phase = setTimeout(() => {
+      this.#fail(new CrossFault('timeout-first-byte', `no answer after ${request.firstByteMs} ms`))
+    }, request.firstByteMs)
+    const abort = (): void => this.#fail(new CrossFault('aborted', 'given up'))
+    for (const signal of signals) signal.addEventListener('abort', abort, { once: true })
+    this.#unlink = () => {
+      for (const signal of signals) signal.removeEventListener('abort', abort)
+    }
+  }
+
+  get answered(): Promise<CrossAnswer> {
+    return this.#answered.promise
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#fault !== undefined) controller.abort(this.#fault)
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHeaders): void {
+    if (status < 200) return
+    this.#crossing.status = status
+    this.#crossing.firstByteMs = this.#sinceStart()
+    clearTimeout(this.#phase)
+    this.#phase = setTimeout(() => {
+      this.#fail(new CrossFault('timeout-idle', `nothing for ${this.#request.idleMs} ms`))
+    }, this.#request.idleMs)
+    const flat: Record<string, string> = {}
+    let bytes = 17
+    for (const [name, value] of Object.entries(headers)) {
+      if (value === undefined) continue
+      flat[name] = Array.isArray(value) ? value.join(', ') : value
+      bytes += name.length + (flat[name] ?? '').length + 4
+    }
+    this.#crossing.bytesIn += bytes
+    this.#answered.resolve({
+      status,
+      headers: flat,
+      body: { [Symbol.asyncIterator]: () => this.#iterator() },
+      text: () => this.#text(),
+      cancel: () => this.#fail(new CrossFault('aborted', 'given up')),
+      crossing: this.#crossing,
+    })
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bodyBytes += chunk.length
+    this.#crossing.bytesIn += chunk.length
+    if (this.#bodyBytes > this.#request.maxAnswerBytes) {
+      this.#fail(new CrossFault('too-large', `the answer is over ${this.#request.maxAnswerBytes} bytes`))
+      return
+    }
+    this.#phase?.refresh()
+    this.#queue.push(chunk)
+    this.#queuedBytes += chunk.length
+    if (this.#queuedBytes > HIGH_WATER_BYTES) {
+      controller.pause()
+      clearTimeout(this.#phase)
+    }
+    this.#wake?.()
+  }
+
+  onResponseEnd(): void {
+    this.#settle('')
+    this.#ended = true
+    this.#wake?.()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(faultOf(error, this.#request))
+  }
+
+  #fail(fault: CrossFault): void {
+    if (this.#ended || this.#fault !== undefined) return
+    this.#fault = fault
+    this.#settle(fault.kind)
+    this.#controller?.abort(fault)
+    this.#answered.promise.catch(() => undefined)
+    this.#answered.reject(fault)
+    this.#wake?.()
+  }
+
+  #settle(error: string): void {
+    clearTimeout(this.#total)
+    clearTimeout(this.#phase)
+    this.#unlink()
+    this.#crossing.ms = this.#sinceStart()
+    this.#crossing.error = error
+    this.#settled(this.#crossing)
+  }
+
+  #sinceStart(): number {
+    return round(performance.now() - this.#started)
+  }
+
+  #iterator(): AsyncIterator<Uint8Array> {
+    return {
+      next: () => this.#next(),
+      return: () => {
+        this.#fail(new CrossFault('aborted', 'given up'))
+        return Promise.resolve({ done: true, value: undefined })
+      },
+    }
+  }
+
+  async #next(): Promise<IteratorResult<Uint8Array>> {
+    for (;;) {
+      const chunk = this.#take()
+      if (chunk !== undefined) return { done: false, value: chunk }
+      if (this.#fault !== undefined) throw this.#fault
+      if (this.#ended) return { done: true, value: undefined }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      this.#wake = undefined
+    }
+  }
+
+  /** Everything that is waiting, as one piece. */
+  #take(): Uint8Array | undefined {
+    const [first] = this.#queue
+    if (first === undefined) return undefined
+    const chunk = this.#queue.length === 1 ? first : Buffer.concat(this.#queue)
+    this.#queue = []
+    if (this.#queuedBytes > HIGH_WATER_BYTES && !this.#ended && this.#fault === undefined) {
+      this.#phase?.refresh()
+      this.#controller?.resume()
+    }
+    this.#queuedBytes = 0
+    return chunk
+  }
+
+  async #text(): Promise<string> {
+    const chunks: Uint8Array[] = []
+    for (;;) {
+      const next = await this.#next()
+      if (next.done === true) break
+      chunks.push(next.value)
+    }
+    return (chunks.length === 1 && chunks[0] !== undefined ? Buffer.from(chunks[0].buffer, chunks[0].byteOffset, chunks[0].byteLength) : Buffer.concat(chunks)).toString('utf8')
+  }
+}
+
+type IncomingHeaders = Record<string, string | string[] | undefined>
+
+/** Microseconds are enough for a duration in milliseconds. */
+export function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}
+
+function faultOf(error: Error, request: CrossRequest): CrossFault {
+  if (error instanceof CrossFault) return error
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  const host = new URL(request.url).host
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return new CrossFault('timeout-connect', `no connection to ${host} after ${request.connectMs} ms`, error)
+  if (CONNECT_CODES.has(code)) return new CrossFault('connect', `no connection to ${host} (${code})`, error)
+  return new CrossFault('reset', `${host} broke the connection (${code})`, error)
+}
+
+const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])

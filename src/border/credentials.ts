@@ -1,0 +1,26 @@
+import type { Credential } from '#contract/crossing.ts'
+import { amzDate, signV4 } from '#kit/sigv4.ts'
+
+/** Headers that prove who we are, for one call. */
+export function credentialHeaders(
+  credential: Credential,
+  call: { readonly method: string; readonly url: URL; readonly body: string; readonly nowEpochMs: number },
+): Readonly<Record<string, string>> {
+  switch (credential.kind) {
+    case 'none':
+      return {}
+    case 'header':
+      return { [credential.header.toLowerCase()]: credential.prefix + credential.secret.reveal() }
+    case 'aws-sigv4':
+      return signV4(
+        { method: call.method, url: call.url, headers: {}, body: call.body },
+        {
+          service: credential.service,
+          region: credential.region,
+          accessKeyId: credential.accessKeyId.reveal(),
+          secretAccessKey: credential.secretAccessKey.reveal(),
+          amzDate: amzDate(call.nowEpochMs),
+        },
+      )
+  }
+}

@@ -1,0 +1,40 @@
+import { CrossFault, type CrossRequest, type Layer } from '#contract/crossing.ts'
+
+/**
+ * What may leave. Text and JSON only: raw documents and images stay where they are.
+ * All limits are bytes of one call's body unless they say otherwise.
+ */
+export interface BorderRules {
+  readonly maxBodyBytes: Readonly<Record<Layer, number>>
+  /**
+   * Calls that one request may make into a layer. Inference counts every attempt, also of a fallback; safety is one
+   * call, but for a text beyond the service's limit, which goes in pieces side by side.
+   */
+  readonly maxCalls: Readonly<Record<Layer, number>>
+}
+
+export const DEFAULT_RULES: BorderRules = {
+  maxBodyBytes: { identity: 65_536, safety: 262_144, data: 65_536, inference: 8_388_608, telemetry: 4_194_304 },
+  maxCalls: { identity: 3, safety: 8, data: 1, inference: 4, telemetry: Number.POSITIVE_INFINITY },
+}
+
+/** Content types that count as text. */
+const TEXT_TYPES = /^(?:application\/(?:json|x-www-form-urlencoded|x-ndjson)|text\/plain)\b/
+
+/**
+ * @throws {CrossFault} `rule` when the call would break one; nothing has left then.
+ */
+export function enforce(rules: BorderRules, request: CrossRequest, calls: number): void {
+  if (calls >= rules.maxCalls[request.layer]) {
+    throw new CrossFault('rule', `call ${calls + 1} into the ${request.layer} layer, a request may make ${rules.maxCalls[request.layer]}`)
+  }
+  if (request.body === undefined) return
+  const type = request.headers['content-type'] ?? ''
+  if (!TEXT_TYPES.test(type)) {
+    throw new CrossFault('rule', `content type \`${type}\` may not leave, only text and JSON`)
+  }
+  const bytes = Buffer.byteLength(request.body)
+  if (bytes > rules.maxBodyBytes[request.layer]) {
+    throw new CrossFault('rule', `${bytes} bytes for the ${request.layer} layer, at most ${rules.maxBodyBytes[request.layer]} may leave`)
+  }
+}

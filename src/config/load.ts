@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { LineCounter, isNode, parseDocument } from 'yaml'
+import { type Config, ConfigSchema } from './schema.ts'
+
+/** One thing that is wrong, where, and what to write instead. */
+export interface Problem {
+  /** Path in the file: `targets.vllm.endpoint`. */
+  readonly path: string
+  /** Line in the file from 1, or 0 when it stands nowhere. */
+  readonly line: number
+  readonly message: string
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  readonly file: string
+  /** A path of the configuration as an absolute one. */
+  readonly resolve: (path: string) => string
+}
+
+/** A configuration that can not be used, with everything that is wrong with it. */
+export class ConfigProblems extends Error {
+  readonly file: string
+  readonly problems: readonly Problem[]
+
+  constructor(file: string, problems: readonly Problem[]) {
+    super(`${file} can not be used:\n${problems.map((problem) => `  ${showProblem(problem)}`).join('\n')}`)
+    this.name = 'ConfigProblems'
+    this.file = file
+    this.problems = problems
+  }
+}
+
+export function showProblem({ path, line, message }: Problem): string {
+  return `${line === 0 ? '' : `line ${line}: `}${path === '' ? '' : `${path}: `}${message}`
+}
+
+/** @throws {ConfigProblems} with all problems at once. */
+export async function loadConfig(file: string): Promise<LoadedConfig> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new ConfigProblems(file, [{ path: '', line: 0, message: `the file can not be read (${code})` }])
+  }
+  const config = parseConfig(text, file)
+  const folder = dirname(resolve(file))
+  return { config, file, resolve: (path) => (isAbsolute(path) ? path : resolve(folder, path)) }
+}
+
+/** @throws {ConfigProblems} */
+export function parseConfig(text: string, file: string): Config {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  if (document.errors.length > 0) {
+    throw new ConfigProblems(
+      file,
+      document.errors.map(({ message, pos }) => ({ path: '', line: lines.linePos(pos[0]).line, message: `this is not YAML: ${message}` })),
+    )
+  }
+  const lineOf = (path: readonly PropertyKey[]): number => {
+    for (let length = path.length; length > 0; length -= 1) {
+      const node: unknown = document.getIn(path.slice(0, length), true)
+      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
+    }
+    return 0
+  }
+  const result = ConfigSchema.safeParse(document.toJS() ?? {})
+  const problems = result.success ? danglingNames(result.data, lineOf) : result.error.issues.flatMap((issue) => problemsOf(issue, lineOf))
+  if (problems.length > 0 || !result.success) throw new ConfigProblems(file, problems)
+  return result.data
+}
+
+type Issue = NonNullable<ReturnType<typeof ConfigSchema.safeParse>['error']>['issues'][number]
+
+function problemsOf(issue: Issue, lineOf: (path: readonly PropertyKey[]) => number): Problem[] {
+  const path = issue.path.map(String).join('.')
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: path === '' ? key : `${path}.${key}`,
+      line: lineOf([...issue.path, key]),
+      message: 'there is no such field here, remove it or mend its name',
+    }))
+  }
+  return [{ path, line: lineOf(issue.path), message: issue.message }]
+}
+
+/** Names that point at something the file does not define. */
+function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) => number): Problem[] {
+  const problems: Problem[] = []
+  const must = (exists: boolean, path: readonly PropertyKey[], message: string): void => {
+    if (!exists) problems.push({ path: path.map(String).join('.'), line: lineOf(path), message })
+  }
+  const known = (names: object): string => {
+    const list = Object.keys(names)
+    return list.length === 0 ? 'none is defined' : `choose one of ${list.join(', ')}`
+  }
+  for (const [aliasName, alias] of Object.entries(config.aliases)) {
+    for (const [at, target] of alias.targets.entries()) {
+      must(Object.hasOwn(config.targets, target), ['aliases', aliasName, 'targets', at], `there is no target \`${target}\`, ${known(config.targets)}`)
+    }
+    for (const [at, collection] of alias.collections.entries()) {
+      const path = ['aliases', aliasName, 'collections', at]
+      must(config.context !== undefined, path, 'collections need a data plane, add `context`')
+      if (config.dataPlane === undefined) continue
+      const collections = config.dataPlane.collections
+      must(Object.hasOwn(collections, collection), path, `there is no collection \`${collection}\`, ${known(collections)}`)
+    }
+  }
+  must(Object.keys(config.aliases).length > 0, ['aliases'], 'no alias is defined, so no model can be asked: add one')
+  must(Object.hasOwn(config.guard.profiles, config.guard.defaultProfile), ['guard', 'defaultProfile'], `there is no such profile, ${known(config.guard.profiles)}`)
+  if (config.guard.contentSafety === undefined) {
+    for (const [profileName, profile] of Object.entries(config.guard.profiles)) {
+      must(profile.managed === 'off', ['guard', 'profiles', profileName], 'it asks the managed check, but `guard.contentSafety` is not set: set it, or write `managed: off`')
+    }
+  }
+  return problems
+}

@@ -1,0 +1,161 @@
+import { z } from 'zod'
+import type { Ask } from '#contract/ask.ts'
+import type { ContextAnswer, ContextRequest } from '#contract/context.ts'
+import { type Credential, type Cross, CrossFault, type Trip } from '#contract/crossing.ts'
+import type { Permit } from '#contract/permit.ts'
+import type { Place } from '#contract/place.ts'
+import type { Principal } from '#contract/principal.ts'
+import { Refusal } from '#contract/refusal.ts'
+import type { PassportOffice } from './passport.ts'
+
+export interface ContextDeps {
+  readonly cross: Cross
+  readonly passports: PassportOffice
+  /** Base URL of the data plane. */
+  readonly endpoint: string
+  readonly place: Place
+  /** The data plane's name: the audience of passports. */
+  readonly audience: string
+  readonly credential: Credential
+  readonly timeoutMs: number
+  /** Upper bound of the answer. Default 65,536 bytes. */
+  readonly maxBytes: number
+}
+
+export interface GroundQuestion {
+  readonly principal: Principal
+  readonly permit: Permit
+  /** The locally screened request: what leaves holds placeholders already. */
+  readonly ask: Ask
+  readonly topK: number
+  readonly residency: string
+}
+
+/** Characters of the last user message that are searched for; more only blurs the query. */
+const MAX_QUERY_CHARS = 2000
+
+/**
+ * The one call into the data plane; undefined when the request carries no collection.
+ * @throws {Refusal} CONTEXT_UNAVAILABLE, CONTEXT_FORBIDDEN, CONTEXT_UNKNOWN
+ */
+export async function ground(deps: ContextDeps | undefined, question: GroundQuestion, trip: Trip): Promise<ContextAnswer | undefined> {
+  const { permit, principal, ask } = question
+  if (permit.collections.length === 0) return undefined
+  if (deps === undefined) throw new Refusal('CONTEXT_UNAVAILABLE', 'no data plane is configured, so collections can not be read')
+  const query = queryOf(ask)
+  if (query === '') return undefined
+  const passport = await deps.passports.mint({
+    principal,
+    collections: permit.collections,
+    requestId: trip.requestId,
+    residency: question.residency,
+    audience: deps.audience,
+  })
+  const request: ContextRequest = {
+    queries: [query],
+    collections: permit.collections,
+    topK: question.topK,
+    maxBytes: deps.maxBytes,
+    sql: [],
+    items: [],
+    principal: passport,
+  }
+  return call(deps, request, trip)
+}
+
+/** What is searched for: the last thing that the user said. */
+function queryOf(ask: Ask): string {
+  const last = ask.messages.findLast(({ role }) => role === 'user')
+  const text = last?.parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n') ?? ''
+  return text.trim().slice(0, MAX_QUERY_CHARS)
+}
+
+async function call(deps: ContextDeps, request: ContextRequest, trip: Trip): Promise<ContextAnswer> {
+  let status: number
+  let body: string
+  try {
+    const answer = await deps.cross(trip, {
+      layer: 'data',
+      to: deps.place,
+      method: 'POST',
+      url: `${deps.endpoint}/v1/context`,
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(request),
+      credential: deps.credential,
+      connectMs: deps.timeoutMs,
+      firstByteMs: deps.timeoutMs,
+      idleMs: deps.timeoutMs,
+      totalMs: deps.timeoutMs,
+      maxAnswerBytes: deps.maxBytes * 2 + 65_536,
+    })
+    status = answer.status
+    body = await answer.text()
+  } catch (error) {
+    if (error instanceof CrossFault && error.kind === 'aborted') throw error
+    throw unavailable('the data plane gave no answer', error)
+  }
+  if (status !== 200) throw refusalOf(status, body)
+  try {
+    return Answer.parse(JSON.parse(body))
+  } catch (error) {
+    throw unavailable('the data plane answered in a form that is not known', error)
+  }
+}
+
+function unavailable(message: string, cause: unknown): Refusal {
+  return new Refusal('CONTEXT_UNAVAILABLE', message, { cause, retryAfterS: 2 })
+}
+
+const AgentError = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
+/** What the agent may say to a caller as it is; everything else means that the two planes disagree. */
+const PASSED_ON = ['CONTEXT_FORBIDDEN', 'CONTEXT_UNKNOWN'] as const
+
+function refusalOf(status: number, body: string): Refusal {
+  const parsed = AgentError.safeParse(safeJson(body))
+  const code = PASSED_ON.find((candidate) => parsed.success && parsed.data.error.code === candidate)
+  if (code !== undefined && parsed.success) return new Refusal(code, parsed.data.error.message)
+  return unavailable(`the data plane answered ${status}`, new Error(parsed.success ? parsed.data.error.code : 'no error body'))
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const Finding = z.object({ type: z.string(), start: z.number(), end: z.number(), score: z.number(), detector: z.string() })
+
+const Answer: z.ZodType<ContextAnswer> = z.object({
+  passages: z.array(
+    z.object({
+      text: z.string(),
+      source: z.object({
+        collection: z.string(),
+        document: z.string(),
+        title: z.string(),
+        heading: z.string(),
+        page: z.number(),
+        start: z.number(),
+        end: z.number(),
+      }),
+      score: z.number(),
+      tokens: z.number(),
+      screened: z.object({ rules: z.string(), findings: z.array(Finding) }),
+    }),
+  ),
+  rows: z.array(z.object({ name: z.string(), columns: z.array(z.string()), rows: z.array(z.array(z.unknown())) })),
+  items: z.array(z.object({ table: z.string(), item: z.record(z.string(), z.unknown()) })),
+  receipt: z.object({
+    agent: z.string(),
+    requestId: z.string(),
+    subject: z.string(),
+    tenant: z.string(),
+    reads: z.array(z.object({ collection: z.string(), document: z.string(), digest: z.string() })),
+    bytes: z.number(),
+    atEpochMs: z.number(),
+  }),
+  missing: z.array(z.string()),
+  spans: z.array(z.object({ name: z.string(), startEpochMs: z.number(), ms: z.number() })),
+})

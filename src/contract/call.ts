@@ -1,0 +1,24 @@
+import type { Ask, Dialect } from './ask.ts'
+import type { Source } from './context.ts'
+import type { Trip } from './crossing.ts'
+import type { Batch } from './event.ts'
+
+/** One request as wire/ hands it to the journey. */
+export interface Call {
+  readonly dialect: Dialect
+  readonly authorization: string | undefined
+  readonly apiKey: string | undefined
+  readonly trip: Trip
+  /** Reads and decodes the body; called once, after the caller is known. */
+  readonly ask: () => Promise<Ask>
+}
+
+/** What the journey gives back once the first content is here. */
+export interface Served {
+  readonly ask: Ask
+  readonly target: string
+  readonly sources: readonly Source[]
+  /** Value of the `server-timing` header: the stages so far. */
+  readonly serverTiming: string
+  readonly batches: AsyncIterable<Batch>
+}

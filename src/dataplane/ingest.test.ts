@@ -1,0 +1,151 @@
+import { RULES_VERSION } from '#detect/scan.ts'
+import assert from 'node:assert/strict'
+import { rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { permittedAccessIds } from './collection.ts'
+import type { Collection } from './collection.ts'
+import { openCollection } from './collection-index.ts'
+import type { CollectionIndex } from './collection-index.ts'
+import { ingest } from './ingest.ts'
+import { writeManifest } from './manifest.ts'
+import { createPreparer } from './preparer.ts'
+import { collectionOf, createWordEmbedder, folderWith, skipWithoutIndex } from './test-agent.ts'
+
+const FILES = {
+  'wind.md': '# Wind\n\nThe anemometer measures the wind.\n\n## Calibration\n\nEvery 24 months.\n',
+  'sea.txt': 'The tide gauge measures the sea.',
+  'page.html': '<h1>Harbour</h1><p>The crane lifts containers.</p>',
+  'empty.txt': ' \n',
+  'broken.pdf': 'this is no PDF',
+}
+
+/** One worker for all: starting it takes longer than what the tests give it to do. */
+const preparer = createPreparer()
+after(async () => await preparer.close())
+
+async function world(t: TestContext, files: Readonly<Record<string, string>>, changes: Partial<Collection> = {}) {
+  const collection = collectionOf(await folderWith(files), changes)
+  const dataDir = await folderWith({})
+  const tools = { embedder: createWordEmbedder(), preparer }
+  const opened: CollectionIndex[] = []
+  t.after(() => {
+    for (const { store } of opened) store.close()
+  })
+  return {
+    folder: collection.folder,
+    tools,
+    open: async (own: Partial<Collection> = {}) => {
+      const index = await openCollection({ ...collection, ...own }, dataDir, tools.embedder)
+      opened.push(index)
+      return index
+    },
+  }
+}
+
+async function rowsOf(index: CollectionIndex) {
+  const documents = [...index.manifest.keys()].toSorted()
+  const rows = await Promise.all(documents.map(async (document) => await index.store.read(document)))
+  return rows.flat().toSorted((a, b) => a.document.localeCompare(b.document) || a.start - b.start)
+}
+
+test('a broken or an empty document is recorded and stops nothing', { skip: skipWithoutIndex }, async (t) => {
+  const { open, tools } = await world(t, FILES)
+  const index = await open()
+  const report = await ingest(index, tools)
+  assert.equal(report.documents, 3)
+  assert.deepEqual(
+    new Map(report.failed.map(({ document, fate }) => [document, fate])),
+    new Map([
+      ['broken.pdf', 'corrupt'],
+      ['empty.txt', 'empty'],
+    ]),
+  )
+  assert.equal(await index.store.countPassages(), report.passages)
+})
+
+test('what has not changed is not read again', { skip: skipWithoutIndex }, async (t) => {
+  const { open, tools, folder } = await world(t, FILES)
+  await ingest(await open(), tools)
+  const embedded = tools.embedder.texts.length
+  const again = await ingest(await open(), tools)
+  assert.deepEqual([again.changed, again.unchanged], [0, 5])
+  // Another time and the same contents: looked at, not embedded.
+  await utimes(join(folder, 'sea.txt'), 1, 1)
+  assert.equal((await ingest(await open(), tools)).changed, 0)
+  assert.equal(tools.embedder.texts.length, embedded)
+})
+
+test('a changed document replaces its passages, a deleted one disappears', { skip: skipWithoutIndex }, async (t) => {
+  const { open, tools, folder } = await world(t, FILES)
+  const index = await open()
+  await ingest(index, tools)
+  await writeFile(join(folder, 'wind.md'), '# Wind\n\nThe lidar measures the wind.\n')
+  await rm(join(folder, 'sea.txt'))
+  const report = await ingest(index, tools)
+  assert.deepEqual([report.changed, report.removed, report.documents], [1, 1, 2])
+  const texts = (await rowsOf(index)).map(({ text }) => text)
+  assert.deepEqual(texts, ['Harbour\n\nThe crane lifts containers.', '# Wind\n\nThe lidar measures the wind.'])
+  assert.equal(await index.store.countPassages(), 2)
+  assert.deepEqual(await index.store.searchText('tide gauge', ['open'], 5), [])
+})
+
+test('an ingest that was killed goes on, and ends with the same rows', { skip: skipWithoutIndex }, async (t) => {
+  const whole = await world(t, FILES)
+  const expected = await whole.open()
+  await ingest(expected, whole.tools)
+  const { open, tools } = await world(t, FILES)
+  for (const deadAfter of [1, 2]) {
+    const index = await open()
+    await assert.rejects(
+      ingest(index, tools, ({ done }) => {
+        if (done === deadAfter) throw new Error('killed')
+      }),
+      /killed/,
+    )
+  }
+  // Killed after the passages were stored and before the manifest was written: it does not know them.
+  const index = await open()
+  await writeManifest(index.manifestPath, new Map([...index.manifest].slice(0, 1)))
+  await ingest(index, tools)
+  assert.deepEqual(await rowsOf(index), await rowsOf(expected))
+  assert.equal(await index.store.countPassages(), await expected.store.countPassages())
+})
+
+test(
+  'other readers or other screening rules change the rows without the model',
+  { skip: skipWithoutIndex },
+  async (t) => {
+    const { open, tools } = await world(t, FILES)
+    const first = await open()
+    await ingest(first, tools)
+    const embedded = tools.embedder.texts.length
+    await writeManifest(
+      first.manifestPath,
+      new Map(Array.from(first.manifest, ([document, entry]) => [document, { ...entry, rules: 'former' }])),
+    )
+    const index = await open({ rules: [{ documents: 'sea.txt', roles: ['sailor'], groups: [] }] })
+    const report = await ingest(index, tools)
+    assert.equal(report.changed, 5)
+    assert.equal(tools.embedder.texts.length, embedded)
+    assert.ok([...index.manifest.values()].every(({ rules }) => rules === RULES_VERSION))
+    const find = async (roles: readonly string[]) =>
+      await index.store.searchText('tide gauge', permittedAccessIds(index.classes, { roles, groups: [] }), 5)
+    assert.equal((await find([])).length, 0)
+    assert.equal((await find(['sailor'])).length, 1)
+  },
+)
+
+test('vectors of another model are thrown away', { skip: skipWithoutIndex }, async (t) => {
+  const { open, tools, folder } = await world(t, { 'a.txt': 'wind' })
+  const first = await open()
+  await ingest(first, tools)
+  const dataDir = join(first.manifestPath, '..', '..', '..')
+  first.store.close()
+  const other = { ...createWordEmbedder(), model: 'other' }
+  const index = await openCollection(collectionOf(folder), dataDir, other)
+  assert.equal(await index.store.countPassages(), 0)
+  assert.equal((await ingest(index, { ...tools, embedder: other })).changed, 1)
+  index.store.close()
+})

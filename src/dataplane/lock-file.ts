@@ -1,0 +1,54 @@
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** Paths that this process holds: its own id in a file it does not hold is that of a former process. */
+const held = new Set<string>()
+
+/**
+ * Runs `work` while this process alone holds the lock. A lock that a dead process left is taken over.
+ *
+ * @throws when another process that runs holds it, or this one already does.
+ */
+export async function withLock<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  await mkdir(dirname(path), { recursive: true })
+  await acquire(path)
+  held.add(path)
+  try {
+    return await work()
+  } finally {
+    held.delete(path)
+    await rm(path, { force: true })
+  }
+}
+
+async function acquire(path: string): Promise<void> {
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    if (await create(path)) return
+    const owner = Number(await readFile(path, 'utf8').catch(() => ''))
+    if (held.has(path) || isRunning(owner)) throw new Error(`process ${owner} is at work on it (lock file ${path})`)
+    await rm(path, { force: true })
+  }
+  throw new Error(`another process took the lock file ${path}`)
+}
+
+async function create(path: string): Promise<boolean> {
+  try {
+    const handle = await open(path, 'wx')
+    await handle.writeFile(String(process.pid))
+    await handle.close()
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

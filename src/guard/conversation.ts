@@ -1,0 +1,13 @@
+import { hash } from 'node:crypto'
+import type { Ask } from '#contract/ask.ts'
+
+/**
+ * Which conversation a request belongs to: the client's own id, else what stays the same in every turn of one
+ * because clients send the whole history: the alias and the first message that is not a system message.
+ */
+export function conversationOf(ask: Ask): string {
+  if (ask.conversation !== undefined) return `id\n${ask.conversation}`
+  const first = ask.messages.find(({ role }) => role !== 'system')
+  const text = first?.parts.map((part) => (part.type === 'tool-call' ? part.arguments : part.text)).join('\n') ?? ''
+  return `first\n${ask.alias}\n${hash('sha256', text, 'base64')}`
+}

@@ -1,0 +1,51 @@
+import { Refusal } from '#contract/refusal.ts'
+import type { Finding, FindingCount, GuardAction } from '#contract/screened.ts'
+import { type GuardProfile, actionFor } from './profile.ts'
+import type { ConversationVault } from './vault.ts'
+
+/** Counts what was found and done, by type and place. Never holds a value. */
+export class FindingTally {
+  readonly #counts = new Map<string, { type: string; action: GuardAction; where: FindingCount['where']; count: number }>()
+
+  add(type: string, action: GuardAction, where: FindingCount['where']): void {
+    const key = `${type} ${action} ${where}`
+    const known = this.#counts.get(key)
+    if (known === undefined) this.#counts.set(key, { type, action, where, count: 1 })
+    else known.count += 1
+  }
+
+  list(): FindingCount[] {
+    return [...this.#counts.values()].toSorted((a, b) => (a.type < b.type ? -1 : 1))
+  }
+}
+
+export interface Redaction {
+  readonly profile: GuardProfile
+  readonly vault: ConversationVault
+  readonly tally: FindingTally
+  readonly where: FindingCount['where']
+}
+
+/** The text with every finding treated as the profile says; `block` findings are replaced too, the caller decides. */
+export function redact(text: string, findings: readonly Finding[], { profile, vault, tally, where }: Redaction): string {
+  let clean = ''
+  let from = 0
+  for (const finding of findings) {
+    if (finding.score < profile.minScore) continue
+    const action = actionFor(profile, finding.type)
+    if (action === 'allow') continue
+    tally.add(finding.type, action, where)
+    if (action === 'flag') continue
+    clean += text.slice(from, finding.start) + replacement(action, finding, text.slice(finding.start, finding.end), vault)
+    from = finding.end
+  }
+  return from === 0 ? text : clean + text.slice(from)
+}
+
+function replacement(action: GuardAction, finding: Finding, value: string, vault: ConversationVault): string {
+  if (action === 'mask') return `[${finding.type}]`
+  if (vault.isFull) {
+    throw new Refusal('GUARD_BLOCKED', 'the conversation holds more personal data than can be replaced, begin a new one')
+  }
+  return vault.placeholder(finding.type, value, finding.type !== 'SECRET')
+}

@@ -1,0 +1,142 @@
+import type { Event, FinishReason, Usage } from '#contract/event.ts'
+import { Refusal } from '#contract/refusal.ts'
+import { EventStreamDecoder, EventStreamError } from '#kit/event-stream.ts'
+import { asCount, asList, asRecord, asText, parseJson } from '#kit/json.ts'
+import type { Decoder } from '#infer/provider.ts'
+import { streamException } from './error.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+export function decoder(stream: boolean): Decoder {
+  return stream ? new StreamDecoder() : new WholeDecoder()
+}
+
+/** Event-stream frames; done means `messageStop` and `metadata`: a stream that stops between frames was cut. */
+class StreamDecoder implements Decoder {
+  readonly #frames = new EventStreamDecoder()
+  readonly #state: State = { toolIndex: -1, stopped: false, done: false }
+
+  push(bytes: Uint8Array): Event[] {
+    const events: Event[] = []
+    for (const { headers, payload } of this.#read(bytes)) {
+      const body = asRecord(parseJson(Buffer.from(payload).toString('utf8'))) ?? {}
+      if (headers[':message-type'] !== 'event') throw streamException(headers[':exception-type'] ?? headers[':error-code'] ?? '')
+      step(this.#state, headers[':event-type'] ?? '', body, events)
+    }
+    return events
+  }
+
+  end(): Event[] {
+    if (this.#state.done) return []
+    throw new Refusal('INFER_CUT', 'the upstream closed the stream before it was done')
+  }
+
+  #read(bytes: Uint8Array) {
+    try {
+      return this.#frames.push(bytes)
+    } catch (error) {
+      if (error instanceof EventStreamError) throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent a broken frame', { cause: error })
+      throw error
+    }
+  }
+}
+
+interface State {
+  /** Position of the tool call that is being read, from 0. */
+  toolIndex: number
+  stopped: boolean
+  done: boolean
+}
+
+function step(state: State, type: string, body: Fields, events: Event[]): void {
+  if (type === 'messageStart') events.push({ type: 'start', id: '', model: '' })
+  else if (type === 'contentBlockStart') toolStart(state, asRecord(asRecord(body['start'])?.['toolUse']), events)
+  else if (type === 'contentBlockDelta') delta(state, asRecord(body['delta']) ?? {}, events)
+  else if (type === 'messageStop') {
+    state.stopped = true
+    events.push({ type: 'finish', choice: 0, reason: finishReason(asText(body['stopReason']) ?? '') })
+  } else if (type === 'metadata') {
+    if (!state.stopped) throw new Refusal('INFER_CUT', 'the upstream ended the stream without a stop reason')
+    state.done = true
+    events.push({ type: 'usage', usage: usageOf(asRecord(body['usage']) ?? {}) }, { type: 'end' })
+  }
+}
+
+function toolStart(state: State, toolUse: Fields | undefined, events: Event[]): void {
+  if (toolUse === undefined) return
+  state.toolIndex += 1
+  const id = asText(toolUse['toolUseId']) ?? `call_${state.toolIndex}`
+  events.push({ type: 'tool-call-start', choice: 0, index: state.toolIndex, id, name: asText(toolUse['name']) ?? '' })
+}
+
+function delta(state: State, fields: Fields, events: Event[]): void {
+  const text = asText(fields['text'])
+  if (text !== undefined && text !== '') events.push({ type: 'text-delta', choice: 0, text })
+  const reasoning = asText(asRecord(fields['reasoningContent'])?.['text'])
+  if (reasoning !== undefined && reasoning !== '') events.push({ type: 'reasoning-delta', choice: 0, text: reasoning })
+  const input = asText(asRecord(fields['toolUse'])?.['input'])
+  if (input !== undefined && input !== '') {
+    events.push({ type: 'tool-call-delta', choice: 0, index: Math.max(0, state.toolIndex), arguments: input })
+  }
+}
+
+/** The document that Converse answers with. */
+class WholeDecoder implements Decoder {
+  readonly #chunks: Uint8Array[] = []
+
+  push(bytes: Uint8Array): Event[] {
+    this.#chunks.push(bytes)
+    return []
+  }
+
+  end(): Event[] {
+    const document = asRecord(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
+    const message = asRecord(asRecord(document?.['output'])?.['message'])
+    if (document === undefined || message === undefined) {
+      throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent something that is not a Converse answer')
+    }
+    const state: State = { toolIndex: -1, stopped: false, done: false }
+    const events: Event[] = []
+    step(state, 'messageStart', {}, events)
+    for (const item of asList(message['content'])) wholeBlock(state, asRecord(item) ?? {}, events)
+    step(state, 'messageStop', document, events)
+    step(state, 'metadata', document, events)
+    return events
+  }
+}
+
+function wholeBlock(state: State, block: Fields, events: Event[]): void {
+  const toolUse = asRecord(block['toolUse'])
+  if (toolUse !== undefined) {
+    toolStart(state, toolUse, events)
+    delta(state, { toolUse: { input: JSON.stringify(toolUse['input'] ?? {}) } }, events)
+    return
+  }
+  const reasoningText = asRecord(asRecord(block['reasoningContent'])?.['reasoningText'])
+  delta(state, reasoningText === undefined ? block : { reasoningContent: reasoningText }, events)
+}
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  end_turn: 'stop',
+  stop_sequence: 'stop',
+  max_tokens: 'length',
+  model_context_window_exceeded: 'length',
+  tool_use: 'tool-calls',
+  guardrail_intervened: 'content-filter',
+  content_filtered: 'content-filter',
+}
+
+function finishReason(reason: string): FinishReason {
+  return FINISH_REASONS[reason] ?? 'stop'
+}
+
+/** `inputTokens` leaves cached ones out already. */
+function usageOf(usage: Fields): Usage {
+  return {
+    input: asCount(usage['inputTokens']),
+    cachedRead: asCount(usage['cacheReadInputTokens']),
+    cachedWrite: asCount(usage['cacheWriteInputTokens']),
+    output: asCount(usage['outputTokens']),
+    reasoning: 0,
+  }
+}

@@ -1,0 +1,200 @@
+import { type Cross, type CrossAnswer, CrossFault, type Trip } from '#contract/crossing.ts'
+import type { Attempt } from '#contract/entry.ts'
+import { type Batch, type Event, isContent } from '#contract/event.ts'
+import { Refusal } from '#contract/refusal.ts'
+import type { Screened } from '#contract/screened.ts'
+import type { ProviderName, Target } from '#contract/target.ts'
+import { bedrock } from './bedrock/provider.ts'
+import { openaiCompatible } from './openai-compatible/provider.ts'
+import type { Decoder, Provider } from './provider.ts'
+
+export interface InferDeps {
+  readonly cross: Cross
+  /** The breaker of a target: asked before, told after. */
+  readonly health: {
+    readonly admits: (target: string) => boolean
+    readonly succeeded: (target: string) => void
+    readonly failed: (target: string, retryAfterS?: number) => void
+    readonly released: (target: string) => void
+  }
+}
+
+/** An answer that has begun: its first content is here, so no other target will be asked. */
+export interface Answer {
+  readonly target: Target
+  readonly batches: AsyncIterable<Batch>
+}
+
+const PROVIDERS: Readonly<Record<ProviderName, Provider>> = { 'openai-compatible': openaiCompatible, bedrock }
+
+/** The longest answer that is read, in bytes. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+/** Bytes of an error answer that are read for its reason. */
+const MAX_ERROR_BYTES = 65_536
+
+/**
+ * Asks the targets in order until one gives its first content; from then on that answer is the answer.
+ * @throws {Refusal} of the last target that was tried, when none answered.
+ */
+export async function infer(
+  deps: InferDeps,
+  targets: readonly Target[],
+  screened: Screened,
+  trip: Trip,
+  attempts: Attempt[],
+): Promise<Answer> {
+  let last: Refusal | undefined
+  for (const target of targets) {
+    if (!deps.health.admits(target.name)) continue
+    const started = performance.now()
+    const note = (error: string): void => {
+      attempts.push({ target: target.name, error, ms: Math.round((performance.now() - started) * 1000) / 1000 })
+    }
+    try {
+      const batches = await attempt(deps, target, screened, trip)
+      deps.health.succeeded(target.name)
+      note('')
+      return { target, batches }
+    } catch (error) {
+      if (!(error instanceof Refusal)) {
+        deps.health.released(target.name)
+        note(error instanceof CrossFault ? error.kind : 'INTERNAL')
+        throw error
+      }
+      note(error.code)
+      if (!error.fallOver) {
+        // The target answered; that it does not like this request says nothing against it.
+        deps.health.released(target.name)
+        throw error
+      }
+      deps.health.failed(target.name, error.retryAfterS)
+      last = error
+    }
+  }
+  throw last ?? new Refusal('ROUTE_NO_TARGET', 'every target is being tried by another request, try again in 1 s', { retryAfterS: 1 })
+}
+
+/** One call to one target, up to its first content. */
+async function attempt(deps: InferDeps, target: Target, screened: Screened, trip: Trip): Promise<AsyncIterable<Batch>> {
+  const provider = PROVIDERS[target.provider]
+  const { stream } = screened.ask
+  const request = provider.encode(screened, target)
+  const { connectMs, firstTokenMs, idleMs, totalMs } = target.deadlines
+  const firstContentMs = stream ? firstTokenMs : totalMs
+  const giveUp = new AbortController()
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    giveUp.abort()
+  }, firstContentMs)
+  try {
+    const answer = await deps.cross(trip, {
+      layer: 'inference',
+      to: target.place,
+      method: 'POST',
+      url: request.url,
+      headers: request.headers,
+      body: request.body,
+      credential: target.credential,
+      connectMs,
+      firstByteMs: firstContentMs,
+      idleMs: Math.max(idleMs, firstContentMs),
+      totalMs,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
+      signal: giveUp.signal,
+    })
+    if (answer.status !== 200) throw provider.error({ status: answer.status, headers: answer.headers, body: await errorBody(answer) }, target)
+    return await untilContent(answer, provider.decoder(stream), idleMs)
+  } catch (error) {
+    throw beforeContent(error, target, trip, late, firstContentMs)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Reads until the first content (or the end of an empty answer) and returns what follows, that included. */
+async function untilContent(answer: CrossAnswer, decoder: Decoder, idleMs: number): Promise<AsyncIterable<Batch>> {
+  const source = answer.body[Symbol.asyncIterator]()
+  const first: Event[] = []
+  while (!first.some((event) => isContent(event) || event.type === 'end')) {
+    const step = await source.next()
+    try {
+      first.push(...(step.done === true ? decoder.end() : decoder.push(step.value)))
+    } catch (error) {
+      answer.cancel()
+      throw error
+    }
+  }
+  return follow(answer, source, decoder, first, idleMs)
+}
+
+/** Hand-written rather than a generator: a caller who leaves before the first read must cancel the call too. */
+function follow(answer: CrossAnswer, source: AsyncIterator<Uint8Array>, decoder: Decoder, first: Batch, idleMs: number): AsyncIterable<Batch> {
+  let pending: Batch | undefined = first
+  let ended = false
+  let stalled = false
+  const read = async (): Promise<Batch> => {
+    if (pending !== undefined) {
+      const batch = pending
+      pending = undefined
+      return batch
+    }
+    const timer = setTimeout(() => {
+      stalled = true
+      answer.cancel()
+    }, idleMs)
+    try {
+      const step = await source.next()
+      return step.done === true ? decoder.end() : decoder.push(step.value)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  const next = async (): Promise<IteratorResult<Batch>> => {
+    if (ended) return { done: true, value: undefined }
+    try {
+      const batch = await read()
+      ended = batch.at(-1)?.type === 'end'
+      return { done: false, value: batch }
+    } catch (error) {
+      answer.cancel()
+      throw stalled ? new Refusal('INFER_CUT', `the answer broke off: nothing came for ${idleMs} ms`, { cause: error }) : afterContent(error)
+    }
+  }
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next,
+      return: () => {
+        if (!ended) answer.cancel()
+        return Promise.resolve({ done: true, value: undefined })
+      },
+    }),
+  }
+}
+
+async function errorBody(answer: CrossAnswer): Promise<string> {
+  const text = await answer.text().catch(() => '')
+  return text.slice(0, MAX_ERROR_BYTES)
+}
+
+function beforeContent(error: unknown, target: Target, trip: Trip, late: boolean, firstContentMs: number): unknown {
+  if (late && !trip.signal.aborted) {
+    return new Refusal('INFER_TIMEOUT', `target \`${target.name}\` gave no first token within ${firstContentMs} ms`, { cause: error })
+  }
+  if (error instanceof Refusal && error.code === 'INFER_CUT') {
+    return new Refusal('INFER_UNAVAILABLE', `target \`${target.name}\` ended its answer before it began`, { cause: error })
+  }
+  if (!(error instanceof CrossFault) || error.kind === 'aborted') return error
+  if (error.kind === 'rule') return new Refusal('BORDER_REFUSED', error.message, { cause: error })
+  const code = error.kind.startsWith('timeout') ? 'INFER_TIMEOUT' : 'INFER_UNAVAILABLE'
+  return new Refusal(code, `target \`${target.name}\`: ${error.message}`, { cause: error })
+}
+
+/** Once content has gone out, whatever breaks the answer is one thing for the caller: it is not whole. */
+function afterContent(error: unknown): unknown {
+  if (error instanceof CrossFault) return new Refusal('INFER_CUT', `the answer broke off: ${error.message}`, { cause: error })
+  if (error instanceof Refusal && error.code !== 'INFER_CUT') {
+    return new Refusal('INFER_CUT', `the answer broke off: ${error.message}`, { cause: error })
+  }
+  return error
+}

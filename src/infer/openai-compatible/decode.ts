@@ -1,0 +1,143 @@
+import type { Event, FinishReason, Usage } from '#contract/event.ts'
+import { Refusal } from '#contract/refusal.ts'
+import { asCount, asList, asRecord, asText, parseJson } from '#kit/json.ts'
+import { SseDecoder } from '#kit/sse.ts'
+import type { Decoder } from '#infer/provider.ts'
+import { inBandError } from './error.ts'
+
+export function decoder(stream: boolean): Decoder {
+  return stream ? new StreamDecoder() : new WholeDecoder()
+}
+
+/** Server-sent chunks, ended by `[DONE]`. */
+class StreamDecoder implements Decoder {
+  readonly #sse = new SseDecoder()
+  readonly #state: ChunkState = { started: false, finished: new Set() }
+  #done = false
+
+  push(bytes: Uint8Array): Event[] {
+    const events: Event[] = []
+    for (const { data } of this.#sse.push(bytes)) {
+      if (this.#done) break
+      if (data === '[DONE]') {
+        // A stream that is done without a finish reason was not finished by the model.
+        if (this.#state.finished.size === 0) throw cut('the upstream ended the stream without a finish reason')
+        this.#done = true
+        events.push({ type: 'end' })
+      } else step(this.#state, parseJson(data), events)
+    }
+    return events
+  }
+
+  end(): Event[] {
+    if (this.#done) return []
+    throw cut('the upstream closed the stream before it was done')
+  }
+}
+
+/** One JSON document. */
+class WholeDecoder implements Decoder {
+  readonly #chunks: Uint8Array[] = []
+
+  push(bytes: Uint8Array): Event[] {
+    this.#chunks.push(bytes)
+    return []
+  }
+
+  end(): Event[] {
+    const document = asRecord(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
+    if (document === undefined || asList(document['choices']).length === 0) throw malformed()
+    const events: Event[] = [{ type: 'start', id: asText(document['id']) ?? '', model: asText(document['model']) ?? '' }]
+    for (const item of asList(document['choices'])) wholeChoice(asRecord(item) ?? {}, events)
+    const usage = asRecord(document['usage'])
+    if (usage !== undefined) events.push({ type: 'usage', usage: usageOf(usage) })
+    events.push({ type: 'end' })
+    return events
+  }
+}
+
+interface ChunkState {
+  started: boolean
+  readonly finished: Set<number>
+}
+
+/** One chunk: appends what it says to `events`. */
+function step(state: ChunkState, parsed: unknown, events: Event[]): void {
+  const chunk = asRecord(parsed)
+  if (chunk === undefined) throw malformed()
+  if (chunk['error'] !== undefined) throw inBandError(chunk['error'])
+  if (!state.started) {
+    state.started = true
+    events.push({ type: 'start', id: asText(chunk['id']) ?? '', model: asText(chunk['model']) ?? '' })
+  }
+  for (const item of asList(chunk['choices'])) {
+    const choice = asRecord(item)
+    if (choice === undefined) continue
+    const index = asCount(choice['index'])
+    const delta = asRecord(choice['delta'])
+    if (delta !== undefined) deltaEvents(index, delta, events)
+    const reason = asText(choice['finish_reason'])
+    if (reason !== undefined) {
+      state.finished.add(index)
+      events.push({ type: 'finish', choice: index, reason: finishReason(reason) })
+    }
+  }
+  const usage = asRecord(chunk['usage'])
+  if (usage !== undefined) events.push({ type: 'usage', usage: usageOf(usage) })
+}
+
+function deltaEvents(choice: number, delta: Readonly<Record<string, unknown>>, events: Event[]): void {
+  const text = asText(delta['content'])
+  if (text !== undefined && text !== '') events.push({ type: 'text-delta', choice, text })
+  // vLLM's newer name, then the older one that others still send.
+  const reasoning = asText(delta['reasoning']) ?? asText(delta['reasoning_content'])
+  if (reasoning !== undefined && reasoning !== '') events.push({ type: 'reasoning-delta', choice, text: reasoning })
+  for (const [position, item] of asList(delta['tool_calls']).entries()) {
+    const call = asRecord(item)
+    if (call === undefined) continue
+    const index = asCount(call['index'], position)
+    const called = asRecord(call['function'])
+    const name = asText(called?.['name'])
+    if (name !== undefined && name !== '') {
+      events.push({ type: 'tool-call-start', choice, index, id: asText(call['id']) ?? `call_${choice}_${index}`, name })
+    }
+    const args = asText(called?.['arguments'])
+    if (args !== undefined && args !== '') events.push({ type: 'tool-call-delta', choice, index, arguments: args })
+  }
+}
+
+function wholeChoice(item: Readonly<Record<string, unknown>>, events: Event[]): void {
+  const choice = asCount(item['index'])
+  const message = asRecord(item['message'])
+  if (message !== undefined) deltaEvents(choice, message, events)
+  events.push({ type: 'finish', choice, reason: finishReason(asText(item['finish_reason']) ?? 'stop') })
+}
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'tool-calls',
+  function_call: 'tool-calls',
+  content_filter: 'content-filter',
+}
+
+function finishReason(reason: string): FinishReason {
+  return FINISH_REASONS[reason] ?? 'stop'
+}
+
+/** OpenAI counts cached tokens inside the prompt and reasoning inside the completion; here no token is in two buckets. */
+function usageOf(usage: Readonly<Record<string, unknown>>): Usage {
+  const prompt = asCount(usage['prompt_tokens'])
+  const completion = asCount(usage['completion_tokens'])
+  const cachedRead = Math.min(prompt, asCount(asRecord(usage['prompt_tokens_details'])?.['cached_tokens']))
+  const reasoning = Math.min(completion, asCount(asRecord(usage['completion_tokens_details'])?.['reasoning_tokens']))
+  return { input: prompt - cachedRead, cachedRead, cachedWrite: 0, output: completion - reasoning, reasoning }
+}
+
+function cut(message: string): Refusal {
+  return new Refusal('INFER_CUT', message)
+}
+
+function malformed(): Refusal {
+  return new Refusal('INFER_UNAVAILABLE', 'the upstream sent something that is not a chat completion')
+}

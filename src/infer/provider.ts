@@ -1,0 +1,37 @@
+import type { Event } from '#contract/event.ts'
+import type { Refusal } from '#contract/refusal.ts'
+import type { Screened } from '#contract/screened.ts'
+import type { Target } from '#contract/target.ts'
+
+/** What one wire format needs: each folder of infer/ has these three, in files of the same names. */
+export interface Provider {
+  /** The request for a target. Pure. */
+  readonly encode: (screened: Screened, target: Target) => EncodedRequest
+  /** A new decoder for one answer. `stream` as the request was encoded. */
+  readonly decoder: (stream: boolean) => Decoder
+  /** What an answer with an error status means. Pure. */
+  readonly error: (answer: ErrorAnswer, target: Target) => Refusal
+}
+
+export interface EncodedRequest {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface ErrorAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Turns the bytes of one answer into events, however they are split. Never throws anything but a refusal. */
+export interface Decoder {
+  /** @throws {Refusal} INFER_UNAVAILABLE, INFER_THROTTLED, ... when the upstream reports an error inside the answer. */
+  push(bytes: Uint8Array): Event[]
+  /**
+   * The bytes have ended.
+   * @throws {Refusal} INFER_CUT when the upstream had not said that it was done.
+   */
+  end(): Event[]
+}

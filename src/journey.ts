@@ -1,0 +1,121 @@
+import type { Call, Served } from '#contract/call.ts'
+import type { Attempt } from '#contract/entry.ts'
+import { placeName } from '#contract/place.ts'
+import { Refusal } from '#contract/refusal.ts'
+import type { Target } from '#contract/target.ts'
+import { type ContextDeps, ground } from '#context/ground.ts'
+import { conversationOf } from '#guard/conversation.ts'
+import type { GuardProfile } from '#guard/profile.ts'
+import { type SafetyDeps, admitVerdict, check } from '#guard/safety.ts'
+import { admit, screen, seal } from '#guard/screen.ts'
+import type { Vaults } from '#guard/vault.ts'
+import { type IdentityDeps, identify } from '#identity/identify.ts'
+import { type InferDeps, infer } from '#infer/infer.ts'
+import { type PolicyDeps, permit as decide, release as decideRelease } from '#policy/permit.ts'
+import { type RecordDeps, type Recorder, openRecord } from '#record/recorder.ts'
+import { restore } from '#restore/restore.ts'
+import { type RouteDeps, choose, targetsOf } from '#route/choose.ts'
+
+/** Everything outside a request: built once in bin/, replaced as a whole when the configuration changes. */
+export interface World {
+  readonly identity: IdentityDeps
+  readonly policy: PolicyDeps
+  readonly profiles: ReadonlyMap<string, GuardProfile>
+  readonly vaults: Vaults
+  readonly safety: SafetyDeps | undefined
+  readonly context: ContextDeps | undefined
+  readonly route: RouteDeps
+  readonly infer: InferDeps
+  readonly record: RecordDeps
+}
+
+/**
+ * The journey of one request, from credential to answer. Read it top to bottom: every line is a stage, every stage
+ * is a folder, and the order is the order of the laws. Resolves when the first content is here.
+ * @throws {Refusal} already recorded: one audit entry, however the request ends.
+ */
+export async function journey(world: World, call: Call): Promise<Served> {
+  const recorder = openRecord(world.record, call)
+  try {
+    return await walk(world, call, recorder)
+  } catch (error) {
+    throw await recorder.refuse(error)
+  }
+}
+
+async function walk(world: World, call: Call, recorder: Recorder): Promise<Served> {
+  const { trip } = call
+
+  const principal = await recorder.stage('identify', () => identify(world.identity, call, trip))
+  recorder.identified(principal)
+  const ask = await recorder.stage('receive', call.ask)
+  recorder.asked(ask)
+
+  const permit = await recorder.stage('permit', () => decide(world.policy, principal, ask))
+  recorder.permitted(permit)
+  const alias = known(world.policy.aliases.get(permit.alias))
+  const profile = known(world.profiles.get(permit.guardProfile))
+
+  const vault = world.vaults.open(principal, conversationOf(ask))
+  const draft = await recorder.stage('screen', () => screen(ask, profile, vault))
+  recorder.found(draft.found)
+  admit(draft)
+
+  // Side by side: what leaves here holds placeholders already, and neither waits for the other.
+  const topK = ask.ground?.topK ?? alias.topK
+  const [safety, context] = await Promise.all([
+    recorder.stage('check', () => check(world.safety, draft, trip), () => world.safety && placeName(world.safety.place)),
+    recorder.stage(
+      'ground',
+      () => ground(world.context, { principal, permit, ask: draft.ask, topK, residency: alias.residency }, trip),
+      () => world.context && placeName(world.context.place),
+    ),
+  ])
+  recorder.checked(safety)
+  recorder.grounded(context?.receipt)
+  admitVerdict(safety)
+
+  const passages = context?.passages ?? []
+  const { screened, found } = await recorder.stage('seal', () => seal(draft, passages))
+  recorder.found(found)
+
+  const candidates = targetsOf(world.route, alias)
+  const release = await recorder.stage('release', () =>
+    decideRelease(world.policy, principal, permit, { found: [...draft.found, ...found], targets: candidates }),
+  )
+  recorder.released(release)
+
+  const targets = choose(world.route, alias, release)
+  const answer = await recorder.stage(
+    'infer',
+    () => infer(world.infer, targets, screened, trip, recorder.attempts),
+    () => lastPlace(targets, recorder.attempts),
+  )
+  recorder.served(answer.target)
+
+  const restored = restore(answer.batches, vault, { jsonText: wantsJson(ask.rest['response_format']) })
+  return {
+    ask,
+    target: answer.target.name,
+    sources: passages.map(({ source }) => source),
+    serverTiming: recorder.serverTiming(),
+    batches: recorder.follow(restored),
+  }
+}
+
+/** Configuration is checked as a whole before it is used: what policy names exists. */
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Refusal('INTERNAL', 'the configuration names something that does not exist')
+  return value
+}
+
+/** Where the time of inference went: the place of the target that was tried last. */
+function lastPlace(targets: readonly Target[], attempts: readonly Attempt[]): string | undefined {
+  const last = targets.find(({ name }) => name === attempts.at(-1)?.target)
+  return last && placeName(last.place)
+}
+
+/** OpenAI's structured output: the answer's text is one JSON document. */
+function wantsJson(format: unknown): boolean {
+  return typeof format === 'object' && format !== null && 'type' in format && format.type !== 'text'
+}

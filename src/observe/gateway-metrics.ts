@@ -1,0 +1,61 @@
+import type { Crossing } from '#contract/crossing.ts'
+import type { Entry } from '#contract/entry.ts'
+import { Metrics } from './metrics.ts'
+
+/** Seconds; the GenAI conventions' own boundaries for durations. */
+const SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+const STAGE_SECONDS = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+export interface GatewayMetrics {
+  readonly entry: (entry: Entry) => void
+  readonly crossing: (crossing: Crossing) => void
+  readonly show: () => string
+}
+
+export interface Gauges {
+  readonly inFlight: () => number
+  readonly auditEntries: () => number
+}
+
+/** Every series of the gateway, fed from audit entries and crossings: what is counted is what is recorded. */
+export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
+  const metrics = new Metrics()
+  const requests = metrics.counter('thinplane_requests_total', 'Requests by alias, target, outcome and refusal code.')
+  const duration = metrics.histogram('thinplane_request_duration_seconds', 'From arrival to the end of the answer.', SECONDS)
+  const firstContent = metrics.histogram('thinplane_time_to_first_content_seconds', 'From arrival to the first content of the answer.', SECONDS)
+  const stages = metrics.histogram('thinplane_stage_duration_seconds', 'Time in each stage of the journey.', STAGE_SECONDS)
+  const tokens = metrics.counter('thinplane_tokens_total', 'Tokens by target and bucket; no token is in two buckets.')
+  const modelUsd = metrics.counter('thinplane_model_usd_total', 'Model cost by target, at the configured prices.')
+  const egressUsd = metrics.counter('thinplane_egress_usd_total', 'Egress cost by crossing, at the list price of its source region.')
+  const findings = metrics.counter('thinplane_guard_findings_total', 'What the guard found, by type, action and place.')
+  const crossings = metrics.counter('thinplane_crossings_total', 'Calls that left for another cloud, by layer, destination and outcome.')
+  const bytes = metrics.counter('thinplane_crossing_bytes_total', 'Bytes over the border by layer, destination and direction.')
+  const crossingSeconds = metrics.histogram('thinplane_crossing_duration_seconds', 'Calls that left for another cloud, to the end of their answer.', SECONDS)
+  const fallbacks = metrics.counter('thinplane_attempts_total', 'Attempts at targets by outcome.')
+  metrics.gauge('thinplane_requests_in_flight', 'Requests that are open now.', gauges.inFlight)
+  metrics.gauge('thinplane_audit_entries', 'Entries in the audit trail of this process.', gauges.auditEntries)
+  metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
+  return {
+    entry(entry) {
+      const { alias, target } = entry
+      requests.add({ alias, target, outcome: entry.outcome, code: entry.code })
+      duration.observe({ alias }, entry.ms / 1000)
+      if (entry.firstContentMs >= 0) firstContent.observe({ alias, target }, entry.firstContentMs / 1000)
+      for (const { stage, ms } of entry.stages) stages.observe({ stage }, ms / 1000)
+      for (const { type, action, where, count } of entry.findings) findings.add({ type, action, where }, count)
+      for (const attempt of entry.attempts) fallbacks.add({ target: attempt.target, error: attempt.error })
+      if (target === '') return
+      for (const [bucket, count] of Object.entries(entry.usage)) if (count > 0) tokens.add({ target, bucket }, count)
+      modelUsd.add({ target }, entry.cost.modelMicroUsd / 1e6)
+    },
+    crossing(crossing) {
+      const { layer, to } = crossing
+      crossings.add({ layer, to, status: String(crossing.status), error: crossing.error })
+      bytes.add({ layer, to, direction: 'out' }, crossing.bytesOut)
+      bytes.add({ layer, to, direction: 'in' }, crossing.bytesIn)
+      crossingSeconds.observe({ layer, to }, crossing.ms / 1000)
+      egressUsd.add({ from: crossing.from, to }, crossing.egressMicroUsd / 1e6)
+    },
+    show: () => metrics.show(),
+  }
+}

@@ -1,0 +1,309 @@
+import type { Ask } from '#contract/ask.ts'
+import type { Receipt } from '#contract/context.ts'
+import { type Crossing, type Trip } from '#contract/crossing.ts'
+import type { Attempt, Entry, EntrySafety, Outcome, StageTime } from '#contract/entry.ts'
+import { type Batch, type Event, NO_USAGE, type Usage, isContent } from '#contract/event.ts'
+import type { Permit, Release } from '#contract/permit.ts'
+import { type Place, placeName } from '#contract/place.ts'
+import type { Principal } from '#contract/principal.ts'
+import { REFUSALS, Refusal, asRefusal } from '#contract/refusal.ts'
+import type { FindingCount } from '#contract/screened.ts'
+import type { Target } from '#contract/target.ts'
+import { lagOf } from './lag.ts'
+import type { AuditLog } from './log.ts'
+
+export interface RecordDeps {
+  readonly log: AuditLog
+  /** Where this process runs: the place of every stage that says no other. */
+  readonly place: Place
+  readonly nowEpochMs: () => number
+  /** Sees every entry once it is durable (metrics, traces, the status page); must not throw. */
+  readonly onEntry: (entry: Entry) => void
+  /** What a refusal that hides a bug is told to. */
+  readonly onBug: (requestId: string, cause: unknown) => void
+}
+
+export interface CallFacts {
+  readonly trip: Trip
+  readonly dialect: string
+}
+
+/** Bytes of text that one token stands for, when the upstream reported no usage. */
+const CHARS_PER_TOKEN = 4
+
+/**
+ * Writes the one audit entry of a request, however it ends.
+ * @throws {Refusal} RECORD_UNAVAILABLE when the trail can not be written: nothing is served unrecorded.
+ */
+export function openRecord(deps: RecordDeps, call: CallFacts): Recorder {
+  const recorder = new Recorder(deps, call)
+  if (deps.log.trouble !== undefined) {
+    throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so nothing is served', { retryAfterS: 5 })
+  }
+  return recorder
+}
+
+export class Recorder {
+  readonly stages: StageTime[] = []
+  readonly attempts: Attempt[] = []
+  readonly #deps: RecordDeps
+  readonly #call: CallFacts
+  readonly #startedEpochMs: number
+  readonly #started = performance.now()
+  readonly #here: string
+  #principal: Principal | undefined
+  #ask: Ask | undefined
+  #permit: Permit | undefined
+  #release: Release | undefined
+  #found: FindingCount[] = []
+  #safety: EntrySafety = { mode: 'off', verdict: 'not-asked', over: [] }
+  #receipt: Receipt | undefined
+  #target: Target | undefined
+  #firstContentMs = -1
+  #usage: Usage = NO_USAGE
+  #usageSeen = false
+  #outputChars = 0
+  #closing: Promise<void> | undefined
+
+  constructor(deps: RecordDeps, call: CallFacts) {
+    this.#deps = deps
+    this.#call = call
+    this.#startedEpochMs = deps.nowEpochMs()
+    this.#here = placeName(deps.place)
+  }
+
+  /** Runs one stage and keeps its time, also when it throws. `place` is asked when the stage has ended; default: here. */
+  async stage<T>(name: string, run: () => T | Promise<T>, place?: () => string | undefined): Promise<T> {
+    const start = performance.now()
+    try {
+      return await run()
+    } finally {
+      this.#time(name, start, place?.() ?? this.#here)
+    }
+  }
+
+  identified(principal: Principal): void {
+    this.#principal = principal
+  }
+
+  asked(ask: Ask): void {
+    this.#ask = ask
+  }
+
+  permitted(permit: Permit): void {
+    this.#permit = permit
+  }
+
+  found(counts: readonly FindingCount[]): void {
+    this.#found.push(...counts)
+  }
+
+  checked(safety: EntrySafety): void {
+    this.#safety = safety
+  }
+
+  grounded(receipt: Receipt | undefined): void {
+    this.#receipt = receipt
+  }
+
+  released(release: Release): void {
+    this.#release = release
+  }
+
+  served(target: Target): void {
+    this.#target = target
+  }
+
+  /** Hands the answer on and closes the entry at its end: read to the end, broken, or left early. */
+  follow(answer: AsyncIterable<Batch>): AsyncIterable<Batch> {
+    const source = answer[Symbol.asyncIterator]()
+    const streamStart = performance.now()
+    const place = this.#target === undefined ? this.#here : placeName(this.#target.place)
+    const ended = (): void => {
+      if (this.#closing === undefined) this.#time('stream', streamStart, place)
+    }
+    const next = async (): Promise<IteratorResult<Batch>> => {
+      try {
+        const step = await source.next()
+        if (step.done === true) throw new Refusal('INFER_CUT', 'the answer ended before the model said it was done')
+        if (this.#see(step.value)) {
+          ended()
+          await this.#close('answered', 200, '')
+        }
+        return step
+      } catch (error) {
+        ended()
+        throw await this.refuse(error)
+      }
+    }
+    let finished = false
+    const iterator: AsyncIterator<Batch> = {
+      next: async () => {
+        if (finished) return { done: true, value: undefined }
+        const step = await next()
+        if (step.done !== true && step.value.at(-1)?.type === 'end') finished = true
+        return step
+      },
+      // A caller who leaves, also before the first event, ends here.
+      return: async () => {
+        ended()
+        await source.return?.()
+        await this.#close('abandoned', REFUSALS.CALLER_GONE.status, 'CALLER_GONE')
+        return { done: true, value: undefined }
+      },
+    }
+    return { [Symbol.asyncIterator]: () => iterator }
+  }
+
+  /** Closes the entry for a request that ends in an error, and returns the refusal that the caller gets. */
+  async refuse(thrown: unknown): Promise<Refusal> {
+    const refusal = this.#call.trip.signal.aborted && !(thrown instanceof Refusal && thrown.code === 'RECORD_UNAVAILABLE')
+      ? new Refusal('CALLER_GONE', 'the caller closed the connection before the end', { cause: thrown })
+      : asRefusal(thrown)
+    if (refusal.code === 'INTERNAL') this.#deps.onBug(this.#call.trip.requestId, refusal.cause)
+    try {
+      await this.#close(outcomeOf(refusal), refusal.status, refusal.code)
+    } catch (error) {
+      return asRefusal(error)
+    }
+    return refusal
+  }
+
+  /** One `server-timing` entry a stage so far: name, milliseconds, place. */
+  serverTiming(): string {
+    return this.stages.map(({ stage, ms, place }) => `${stage};dur=${ms};desc="${place}"`).join(', ')
+  }
+
+  get hasServed(): boolean {
+    return this.#firstContentMs >= 0
+  }
+
+  #time(stage: string, start: number, place: string): void {
+    const ms = round(performance.now() - start)
+    this.stages.push({ stage, place, startMs: round(start - this.#started), ms })
+  }
+
+  /** Whether the batch holds the end. */
+  #see(batch: Batch): boolean {
+    let isEnd = false
+    for (const event of batch) {
+      if (this.#firstContentMs < 0 && isContent(event)) this.#firstContentMs = round(performance.now() - this.#started)
+      if (event.type === 'usage') {
+        this.#usage = event.usage
+        this.#usageSeen = true
+      } else if (event.type === 'end') isEnd = true
+      else this.#outputChars += charsOf(event)
+    }
+    return isEnd
+  }
+
+  async #close(outcome: Outcome, status: number, code: string): Promise<void> {
+    this.#closing ??= this.#write(outcome, status, code)
+    await this.#closing
+  }
+
+  async #write(outcome: Outcome, status: number, code: string): Promise<void> {
+    const entry = this.#entry(outcome, status, code)
+    try {
+      await this.#deps.log.append(entry)
+    } catch (error) {
+      throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so the answer is not given out', {
+        cause: error,
+        retryAfterS: 5,
+      })
+    }
+    this.#deps.onEntry(entry)
+  }
+
+  #entry(outcome: Outcome, status: number, code: string): Entry {
+    const { trip } = this.#call
+    const { usage, usageEstimated } = this.#usageSoFar()
+    const crossings = trip.crossings.map((crossing) => ({ ...crossing }))
+    return {
+      v: 1,
+      id: trip.requestId,
+      traceId: trip.traceId,
+      atEpochMs: this.#startedEpochMs,
+      ms: round(performance.now() - this.#started),
+      firstContentMs: this.#firstContentMs,
+      outcome,
+      status,
+      code,
+      dialect: this.#call.dialect,
+      stream: this.#ask?.stream ?? false,
+      alias: this.#ask?.alias ?? '',
+      principal: entryPrincipal(this.#principal),
+      policy: {
+        policies: this.#permit?.policies ?? [],
+        guardProfile: this.#permit?.guardProfile ?? '',
+        forbidden: this.#release?.forbidden.map(({ target }) => target) ?? [],
+      },
+      findings: this.#found,
+      safety: this.#safety,
+      receipt: this.#receipt,
+      attempts: this.attempts,
+      target: this.#target?.name ?? '',
+      usage,
+      usageEstimated,
+      cost: { modelMicroUsd: modelCost(this.#target, usage), egressMicroUsd: egressCost(crossings) },
+      crossings,
+      stages: this.stages,
+      lag: lagOf(this.stages),
+    }
+  }
+
+  /** What the upstream reported, or an estimate from what was asked and seen when it was cut. */
+  #usageSoFar(): { readonly usage: Usage; readonly usageEstimated: boolean } {
+    if (this.#usageSeen || this.#target === undefined) return { usage: this.#usage, usageEstimated: false }
+    const input = Math.ceil(inputChars(this.#ask) / CHARS_PER_TOKEN)
+    return { usage: { ...NO_USAGE, input, output: Math.ceil(this.#outputChars / CHARS_PER_TOKEN) }, usageEstimated: true }
+  }
+}
+
+function outcomeOf(refusal: Refusal): Outcome {
+  if (refusal.code === 'CALLER_GONE') return 'abandoned'
+  if (refusal.code === 'GUARD_BLOCKED') return 'blocked'
+  if (refusal.code === 'POLICY_DENIED' || refusal.code === 'CONTEXT_FORBIDDEN') return 'denied'
+  return refusal.status >= 500 ? 'failed' : 'refused'
+}
+
+function entryPrincipal(principal: Principal | undefined): Entry['principal'] {
+  if (principal === undefined) return undefined
+  const { subject, tenant, kind, roles, via, client, credentialId } = principal
+  return { subject, tenant, kind, roles, via, client: client ?? '', credentialId }
+}
+
+function charsOf(event: Event): number {
+  if (event.type === 'text-delta' || event.type === 'reasoning-delta') return event.text.length
+  return event.type === 'tool-call-delta' ? event.arguments.length : 0
+}
+
+function inputChars(ask: Ask | undefined): number {
+  let chars = 0
+  for (const message of ask?.messages ?? []) {
+    for (const part of message.parts) chars += part.type === 'tool-call' ? part.arguments.length : part.text.length
+  }
+  return chars
+}
+
+/** Millionths of a USD: tokens times USD a million tokens. */
+function modelCost(target: Target | undefined, usage: Usage): number {
+  if (target === undefined) return 0
+  const { usdPerMillionInput, usdPerMillionCachedInput, usdPerMillionOutput } = target.price
+  return round(
+    (usage.input + usage.cachedWrite) * usdPerMillionInput +
+      usage.cachedRead * usdPerMillionCachedInput +
+      (usage.output + usage.reasoning) * usdPerMillionOutput,
+  )
+}
+
+function egressCost(crossings: readonly Crossing[]): number {
+  let sum = 0
+  for (const crossing of crossings) sum += crossing.egressMicroUsd
+  return round(sum)
+}
+
+/** Three decimals: microseconds for times, billionths of a USD for money. */
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000
+}

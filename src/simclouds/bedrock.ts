@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto'
+import type { Place } from '#contract/place.ts'
+import { brokenFrame, converseBody, converseStream, exceptionFrame } from './bedrock-converse.ts'
+import { ConverseProblem, readConverseRequest } from './bedrock-request.ts'
+import { checkSignature } from './bedrock-signature.ts'
+import type { BedrockOptions } from './options.ts'
+import { json, type BodyReply, type Reply, type Service, type SimRequest } from './service.ts'
+
+const ROUTE = /^\/model\/([^/]+)\/(converse|converse-stream)$/
+const MODEL_ID = /^(arn:aws[^:]*:(bedrock|sagemaker):.+|[a-zA-Z0-9._:-]+)$/
+const TYPE_NAMESPACE = 'http://internal.amazon.com/coral/com.amazon.bedrock/'
+
+const EXCEPTIONS: Readonly<Record<number, string>> = {
+  400: 'ValidationException',
+  403: 'AccessDeniedException',
+  404: 'ResourceNotFoundException',
+  408: 'ModelTimeoutException',
+  424: 'ModelErrorException',
+  429: 'ThrottlingException',
+  500: 'InternalServerException',
+  503: 'ServiceUnavailableException',
+}
+
+const STREAM_EXCEPTIONS: Readonly<Record<number, string>> = {
+  400: 'validationException',
+  424: 'modelStreamErrorException',
+  429: 'throttlingException',
+  503: 'serviceUnavailableException',
+}
+
+/** Amazon Bedrock Runtime: Converse and ConverseStream. */
+export function bedrock(place: Place, options: BedrockOptions): Service {
+  return {
+    name: 'bedrock',
+    place,
+    reply: (request) => reply(request, options),
+    fail: (status, retryAfterS) =>
+      failure(
+        status,
+        EXCEPTIONS[status] ?? 'InternalServerException',
+        'simulated fault',
+        retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) },
+      ),
+    brokenPiece: brokenFrame,
+    streamError: (status) => [
+      exceptionFrame(STREAM_EXCEPTIONS[status] ?? 'internalServerException', 'simulated fault'),
+    ],
+  }
+}
+
+function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Reply> {
+  const route = ROUTE.exec(request.path)
+  if (route === null || request.method !== 'POST') {
+    return failure(404, 'UnknownOperationException', 'there is no such operation')
+  }
+  const denied = authorize(request, options)
+  if (denied !== undefined) return denied
+  const model = decoded(route[1] ?? '')
+  if (!MODEL_ID.test(model)) return invalid('the model identifier is not valid')
+  if (options.models !== undefined && !options.models.includes(model)) {
+    return failure(404, 'ResourceNotFoundException', `there is no model ${model}`)
+  }
+  try {
+    const asked = readConverseRequest(request.text)
+    const answerWith = route[2] === 'converse' ? converseBody : converseStream
+    return answerWith(asked, options, request.signal)
+  } catch (error) {
+    if (!(error instanceof ConverseProblem)) throw error
+    return invalid(error.message)
+  }
+}
+
+function authorize(request: SimRequest, options: BedrockOptions): BodyReply | undefined {
+  const bearer = /^Bearer (.+)$/.exec(request.headers['authorization'] ?? '')?.[1]
+  if (bearer !== undefined) {
+    return bearer === options.apiKey ? undefined : failure(403, 'AccessDeniedException', 'the API key is not valid')
+  }
+  const { accessKeyId, secretAccessKey, region } = options
+  const scope = { accessKeyId, secretAccessKey, region, service: 'bedrock' }
+  const problem = checkSignature(request, scope, Date.now())
+  return problem === undefined ? undefined : failure(403, problem.type, problem.message)
+}
+
+function invalid(message: string): BodyReply {
+  return failure(400, 'ValidationException', message)
+}
+
+function failure(
+  status: number,
+  type: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): BodyReply {
+  return json(
+    status,
+    { message },
+    { 'x-amzn-errortype': `${type}:${TYPE_NAMESPACE}`, 'x-amzn-requestid': randomUUID(), ...headers },
+  )
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import type { ChatRequest } from './cloud-run-request.ts'
+import { generate, type Generated } from './generate.ts'
+import { paced, type Pace } from './pace.ts'
+import { json, type BodyReply, type Piece, type StreamReply } from './service.ts'
+
+/** Counts what the server has done, for `/metrics`. */
+export interface ChatMeter {
+  running: number
+  promptTokens: number
+  generationTokens: number
+  readonly finished: Map<string, number>
+}
+
+const FINGERPRINT = 'simulated-thinplane-extractive-1'
+
+/** Answers a chat request in vLLM's shapes, as one body. */
+export async function chatBody(
+  request: ChatRequest,
+  pace: Pace,
+  meter: ChatMeter,
+  signal: AbortSignal,
+): Promise<BodyReply> {
+  const made = generate(request.prompt, request.stop, request.maxTokens)
+  meter.running += 1
+  try {
+    for await (const _piece of paced(made.pieces, pace, signal));
+  } finally {
+    meter.running -= 1
+  }
+  count(meter, made, request)
+  return json(200, {
+    ...head(request, 'chat.completion'),
+    choices: range(request.choices).map((index) => ({
+      index,
+      message: messageOf(made),
+      logprobs: null,
+      finish_reason: finishReason(made, request),
+      stop_reason: made.stopSequence ?? null,
+    })),
+    system_fingerprint: FINGERPRINT,
+    usage: usageOf(made, request),
+  })
+}
+
+/** Answers a chat request in vLLM's shapes, as server-sent events. */
+export function chatStream(request: ChatRequest, pace: Pace, meter: ChatMeter, signal: AbortSignal): StreamReply {
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
+    pieces: stream(request, pace, meter, signal),
+  }
+}
+
+async function* stream(request: ChatRequest, pace: Pace, meter: ChatMeter, signal: AbortSignal): AsyncGenerator<Piece> {
+  const made = generate(request.prompt, request.stop, request.maxTokens)
+  const start = head(request, 'chat.completion.chunk')
+  const choices = range(request.choices)
+  const chunk = (index: number, delta: unknown, isContent: boolean) =>
+    event({ ...start, choices: [{ index, delta, logprobs: null, finish_reason: null }] }, isContent)
+  meter.running += 1
+  try {
+    let isBegun = false
+    for await (const piece of paced(made.pieces, pace, signal)) {
+      if (!isBegun) for (const index of choices) yield* opening(made, index, chunk)
+      isBegun = true
+      for (const index of choices) yield chunk(index, deltaOf(made, piece), true)
+    }
+    if (signal.aborted) return
+    if (!isBegun) for (const index of choices) yield* opening(made, index, chunk)
+    for (const index of choices) yield closing(start, index, made, request)
+    count(meter, made, request)
+    if (request.includeUsage) yield event({ ...start, choices: [], usage: usageOf(made, request) }, false)
+    yield { bytes: Buffer.from('data: [DONE]\n\n'), isContent: false }
+  } finally {
+    meter.running -= 1
+  }
+}
+
+function* opening(
+  made: Generated,
+  index: number,
+  chunk: (index: number, delta: unknown, isContent: boolean) => Piece,
+): Generator<Piece> {
+  yield chunk(index, { role: 'assistant', content: '' }, false)
+  if (made.answer.kind === 'text') return
+  const call = { id: callId(), type: 'function', index: 0, function: { name: made.answer.name } }
+  yield chunk(index, { tool_calls: [call] }, true)
+}
+
+function closing(start: object, index: number, made: Generated, request: ChatRequest): Piece {
+  const choice = {
+    index,
+    delta: made.answer.kind === 'text' ? { content: '' } : {},
+    logprobs: null,
+    finish_reason: finishReason(made, request),
+    stop_reason: made.stopSequence ?? null,
+  }
+  return event({ ...start, choices: [choice], system_fingerprint: FINGERPRINT }, false)
+}
+
+function deltaOf(made: Generated, piece: string): unknown {
+  return made.answer.kind === 'text'
+    ? { content: piece }
+    : { tool_calls: [{ index: 0, function: { arguments: piece } }] }
+}
+
+function messageOf(made: Generated): unknown {
+  const { answer } = made
+  if (answer.kind === 'text') return { role: 'assistant', content: answer.text, refusal: null, reasoning: null }
+  const call = { id: callId(), type: 'function', function: { name: answer.name, arguments: answer.arguments } }
+  return { role: 'assistant', content: null, refusal: null, reasoning: null, tool_calls: [call] }
+}
+
+/** vLLM says `stop`, not `tool_calls`, when the request named the function. */
+function finishReason(made: Generated, request: ChatRequest): 'stop' | 'length' | 'tool_calls' {
+  if (made.end === 'length') return 'length'
+  return made.answer.kind === 'tool-call' && !request.isToolForced ? 'tool_calls' : 'stop'
+}
+
+function usageOf(made: Generated, request: ChatRequest): Record<string, unknown> {
+  const completion = made.outputTokens * request.choices
+  return {
+    prompt_tokens: made.inputTokens,
+    total_tokens: made.inputTokens + completion,
+    completion_tokens: completion,
+  }
+}
+
+function count(meter: ChatMeter, made: Generated, request: ChatRequest): void {
+  meter.promptTokens += made.inputTokens
+  meter.generationTokens += made.outputTokens * request.choices
+  const reason = made.end === 'length' ? 'length' : 'stop'
+  meter.finished.set(reason, (meter.finished.get(reason) ?? 0) + 1)
+}
+
+function head(request: ChatRequest, object: string) {
+  const id = `chatcmpl-${randomUUID().replaceAll('-', '')}`
+  return { id, object, created: Math.floor(Date.now() / 1000), model: request.model }
+}
+
+function event(value: unknown, isContent: boolean): Piece {
+  return { bytes: Buffer.from(`data: ${JSON.stringify(value)}\n\n`), isContent }
+}
+
+function callId(): string {
+  return `chatcmpl-tool-${randomUUID().replaceAll('-', '')}`
+}
+
+function range(length: number): readonly number[] {
+  return Array.from({ length }, (_, index) => index)
+}

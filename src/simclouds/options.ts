@@ -1,0 +1,168 @@
+import type { Place } from '#contract/place.ts'
+import type { Fault } from './faults.ts'
+import type { Pace } from './pace.ts'
+import type { ServiceName } from './service.ts'
+
+/** Everything about the simulated clouds. Each field has a default, see `resolveOptions`. */
+export interface SimCloudsOptions {
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly host?: string
+  /** Ports by service. Default 0: any free one. */
+  readonly ports?: Partial<Record<ServiceName, number>>
+  /** Port of the switchboard. Default 0. */
+  readonly switchboardPort?: number
+  /** Where the callers sit. Default azure:eastus. */
+  readonly from?: Place
+  /** Where the services sit. Default: Entra and Content Safety azure:eastus, Bedrock aws:us-east-1, Cloud Run gcp:us-east4. */
+  readonly places?: Partial<Record<ServiceName, Place>>
+  /** Factor on the table's round trip that each request is held. Default 1; 0 for none. */
+  readonly latencyScale?: number
+  /** Requests kept for each service. Default 200. */
+  readonly logSize?: number
+  readonly entra?: Partial<EntraOptions>
+  readonly contentSafety?: Partial<ContentSafetyOptions>
+  readonly bedrock?: Partial<BedrockOptions>
+  readonly cloudRun?: Partial<CloudRunOptions>
+  /** Faults from the start. Default none. */
+  readonly faults?: readonly Fault[]
+}
+
+export interface EntraOptions {
+  /** Tenant ids. The first is the one that `mintToken` uses by default. */
+  readonly tenants: readonly string[]
+  /** Client id of the API that tokens are for: `aud` of a v2.0 token. */
+  readonly audience: string
+  /** App ID URI of that API: `aud` of a v1.0 token, and the scope's beginning. */
+  readonly appIdUri: string
+  /** Version of the tokens for that API, as its registration sets it. Default 2. */
+  readonly tokenVersion: 1 | 2
+  readonly clients: readonly EntraClient[]
+  readonly users: readonly EntraUser[]
+  /** Lifetime of a token in seconds. Default 3,600. */
+  readonly tokenLifetimeS: number
+  /** How long a key stays published after the next one has come, in milliseconds. Default an hour. */
+  readonly oldKeyMs: number
+}
+
+/** An application that may ask for tokens. */
+export interface EntraClient {
+  readonly clientId: string
+  readonly secret: string
+  /** Object id of its service principal. */
+  readonly oid: string
+  readonly roles: readonly string[]
+}
+
+/** A person that tokens can be minted for. */
+export interface EntraUser {
+  readonly name: string
+  readonly preferredUsername: string
+  readonly oid: string
+  readonly roles: readonly string[]
+  readonly groups: readonly string[]
+  /** Space-separated. */
+  readonly scopes: string
+}
+
+export interface ContentSafetyOptions {
+  /** The subscription key. */
+  readonly key: string
+  /** Blocklists by name. Default none. */
+  readonly blocklists: Readonly<Record<string, readonly string[]>>
+}
+
+export interface BedrockOptions extends Pace {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly region: string
+  /** A Bedrock API key that is accepted as bearer; none by default. */
+  readonly apiKey: string | undefined
+  /** Models that exist; undefined, the default, for any. */
+  readonly models: readonly string[] | undefined
+}
+
+export interface CloudRunOptions extends Pace {
+  /** The bearer that the front of Cloud Run asks for; none by default. */
+  readonly bearer: string | undefined
+  /** Models served. */
+  readonly models: readonly string[]
+}
+
+/** Options with all defaults filled in. */
+export interface SimCloudsSettings {
+  readonly host: string
+  readonly ports: Readonly<Record<ServiceName, number>>
+  readonly switchboardPort: number
+  readonly from: Place
+  readonly places: Readonly<Record<ServiceName, Place>>
+  readonly latencyScale: number
+  readonly logSize: number
+  readonly entra: EntraOptions
+  readonly contentSafety: ContentSafetyOptions
+  readonly bedrock: BedrockOptions
+  readonly cloudRun: CloudRunOptions
+  readonly faults: readonly Fault[]
+}
+
+const VIRGINIA_AZURE: Place = { cloud: 'azure', region: 'eastus' }
+const API_CLIENT_ID = 'bbbbbbbb-0000-4000-8000-000000000002'
+
+const ENTRA: EntraOptions = {
+  tenants: ['11111111-2222-4333-8444-555555555555'],
+  audience: API_CLIENT_ID,
+  appIdUri: `api://${API_CLIENT_ID}`,
+  tokenVersion: 2,
+  clients: [
+    {
+      clientId: 'aaaaaaaa-0000-4000-8000-000000000001',
+      secret: 'simulated-client-secret',
+      oid: 'cccccccc-0000-4000-8000-000000000003',
+      roles: ['Gateway.Invoke'],
+    },
+  ],
+  users: [
+    {
+      name: 'Ada Example',
+      preferredUsername: 'ada@contoso.example',
+      oid: 'dddddddd-0000-4000-8000-000000000004',
+      roles: ['Prompt.User'],
+      groups: ['99999999-0000-4000-8000-000000000001'],
+      scopes: 'Prompt.Submit',
+    },
+  ],
+  tokenLifetimeS: 3_600,
+  oldKeyMs: 3_600_000,
+}
+
+/** Fills in the defaults. */
+export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
+  return {
+    host: options.host ?? '127.0.0.1',
+    ports: { entra: 0, 'content-safety': 0, bedrock: 0, 'cloud-run': 0, ...options.ports },
+    switchboardPort: options.switchboardPort ?? 0,
+    from: options.from ?? VIRGINIA_AZURE,
+    places: {
+      entra: VIRGINIA_AZURE,
+      'content-safety': VIRGINIA_AZURE,
+      bedrock: { cloud: 'aws', region: options.bedrock?.region ?? 'us-east-1' },
+      'cloud-run': { cloud: 'gcp', region: 'us-east4' },
+      ...options.places,
+    },
+    latencyScale: options.latencyScale ?? 1,
+    logSize: options.logSize ?? 200,
+    entra: { ...ENTRA, ...options.entra },
+    contentSafety: { key: 'simulated-content-safety-key', blocklists: {}, ...options.contentSafety },
+    bedrock: {
+      accessKeyId: 'AKIASIMULATED0000000',
+      secretAccessKey: 'simulated-secret-access-key',
+      region: 'us-east-1',
+      apiKey: undefined,
+      models: undefined,
+      firstTokenMs: 0,
+      tokenMs: 0,
+      ...options.bedrock,
+    },
+    cloudRun: { bearer: undefined, models: ['simulated-llama'], firstTokenMs: 0, tokenMs: 0, ...options.cloudRun },
+    faults: options.faults ?? [],
+  }
+}

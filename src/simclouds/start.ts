@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { rttMs } from '#planner/rtt.ts'
+import { bedrock } from './bedrock.ts'
+import { cloudRun } from './cloud-run.ts'
+import { contentSafety } from './content-safety.ts'
+import { KeyRing } from './entra-keys.ts'
+import { mintToken, type Directory, type MintOptions } from './entra-tokens.ts'
+import { entra, tokenChecker } from './entra.ts'
+import { DEFAULT_SKEW_MS, FaultBook } from './faults.ts'
+import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
+import { RequestLog } from './request-log.ts'
+import { serve } from './serve.ts'
+import { SERVICE_NAMES, type Service, type ServiceName } from './service.ts'
+import { switchboard } from './switchboard.ts'
+
+/** The simulated clouds while they run. */
+export interface SimClouds {
+  /** Base URL by service, without a slash at the end. */
+  readonly urls: Readonly<Record<ServiceName, string>>
+  readonly switchboardUrl: string
+  /** The options with their defaults: ids, keys and secrets that the services accept. */
+  readonly settings: SimCloudsSettings
+  /** What goes wrong from now on. */
+  readonly faults: FaultBook
+  /** What the services received. */
+  readonly requests: RequestLog
+  /** Makes Entra sign with a new key. Resolves with its id. */
+  rotateKeys(): Promise<string>
+  /**
+   * An access token of the simulated Entra.
+   * @throws {MintProblem} when the tenant, client or user is unknown.
+   */
+  mintToken(options?: MintOptions): Promise<string>
+  /** Cuts every connection and stops listening. */
+  close(): Promise<void>
+}
+
+interface Context {
+  readonly settings: SimCloudsSettings
+  readonly directory: Directory
+}
+
+/** The one table of services: a new one is named in service.ts and made here. */
+const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
+  entra: ({ settings, directory }) => entra(settings.places.entra, directory),
+  'content-safety': ({ settings, directory }) =>
+    contentSafety(settings.places['content-safety'], settings.contentSafety, tokenChecker(directory)),
+  bedrock: ({ settings }) => bedrock(settings.places.bedrock, settings.bedrock),
+  'cloud-run': ({ settings }) => cloudRun(settings.places['cloud-run'], settings.cloudRun),
+}
+
+/**
+ * Starts every simulated service, each on a port of its own, and the switchboard.
+ * @throws {RangeError} when a place is in no table of regions and latency is simulated.
+ */
+export async function startSimClouds(options: SimCloudsOptions = {}): Promise<SimClouds> {
+  const settings = resolveOptions(options)
+  const delays = byService((name) => delayMs(settings, name))
+  const servers: Server[] = []
+  try {
+    return await start(settings, delays, servers)
+  } catch (error) {
+    await closeAll(servers)
+    throw error
+  }
+}
+
+async function start(
+  settings: SimCloudsSettings,
+  delays: Readonly<Record<ServiceName, number>>,
+  servers: Server[],
+): Promise<SimClouds> {
+  const book = new FaultBook()
+  for (const fault of settings.faults) book.set(fault)
+  const log = new RequestLog(settings.logSize)
+  const keys = await KeyRing.create(settings.entra.oldKeyMs)
+  const opened = await Promise.all(
+    SERVICE_NAMES.map(async (name) => {
+      const server = createServer()
+      servers.push(server)
+      return { name, server, url: await listen(server, settings.host, settings.ports[name]) }
+    }),
+  )
+  const urls = byService((name) => opened.find((each) => each.name === name)?.url ?? '')
+  const directory = { options: settings.entra, keys, baseUrl: urls.entra }
+  for (const { name, server } of opened) {
+    serve(server, MAKERS[name]({ settings, directory }), { book, log, roundTripMs: delays[name] })
+  }
+  const mint = (wanted: MintOptions = {}) => mintToken(directory, { skewMs: skewOf(book), ...wanted })
+  const rotateKeys = () => keys.rotate()
+  const services = SERVICE_NAMES.map((name) => ({ name, url: urls[name], place: settings.places[name] }))
+  const board = switchboard({ book, log, services, rotateKeys, mintToken: mint })
+  servers.push(board)
+  const switchboardUrl = await listen(board, settings.host, settings.switchboardPort)
+  return {
+    urls,
+    switchboardUrl,
+    settings,
+    faults: book,
+    requests: log,
+    rotateKeys,
+    mintToken: mint,
+    close: () => closeAll(servers),
+  }
+}
+
+function delayMs(settings: SimCloudsSettings, name: ServiceName): number {
+  if (settings.latencyScale === 0) return 0
+  return rttMs(settings.from, settings.places[name]).ms * settings.latencyScale
+}
+
+/** A clock that is wrong is wrong for every token, whoever asks for it. */
+function skewOf(book: FaultBook): number {
+  const skew = book.list().find((fault) => fault.kind === 'skew')
+  return skew === undefined ? 0 : (skew.ms ?? DEFAULT_SKEW_MS)
+}
+
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  server.listen(port, host)
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a simulated service has no port')
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+}
+
+async function closeAll(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers
+      .filter((server) => server.listening)
+      .map(async (server) => {
+        const closed = once(server, 'close')
+        server.close()
+        server.closeAllConnections()
+        await closed
+      }),
+  )
+}
+
+function byService<Value>(valueOf: (name: ServiceName) => Value): Record<ServiceName, Value> {
+  return {
+    entra: valueOf('entra'),
+    'content-safety': valueOf('content-safety'),
+    bedrock: valueOf('bedrock'),
+    'cloud-run': valueOf('cloud-run'),
+  }
+}

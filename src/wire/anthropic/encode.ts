@@ -1,0 +1,123 @@
+import { type Batch, type Event, type FinishReason, NO_USAGE, type Usage } from '#contract/event.ts'
+import { parseJson } from '#kit/json.ts'
+import { type AnswerFacts, answerNote } from '#wire/dialect.ts'
+
+const STOP: Readonly<Record<FinishReason, string>> = {
+  stop: 'end_turn',
+  length: 'max_tokens',
+  'tool-calls': 'tool_use',
+  'content-filter': 'refusal',
+}
+
+/** Which content block is open: a new kind of content closes it and opens the next. */
+interface BlockState {
+  index: number
+  open: string
+  stop: FinishReason
+  usage: Usage
+}
+
+export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
+  const state: BlockState = { index: -1, open: '', stop: 'stop', usage: NO_USAGE }
+  return (batch) => {
+    let text = ''
+    for (const event of batch) text += encodeOne(answer, state, event)
+    return text
+  }
+}
+
+function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string {
+  switch (event.type) {
+    case 'start':
+      return frame('message_start', { message: { ...messageHead(answer), content: [], stop_reason: null, stop_sequence: null, usage: encodeUsage(NO_USAGE) } })
+    case 'text-delta':
+      return openBlock(state, 'text', { type: 'text', text: '' }) + blockDelta(state, { type: 'text_delta', text: event.text })
+    case 'reasoning-delta':
+      return openBlock(state, 'thinking', { type: 'thinking', thinking: '', signature: '' }) + blockDelta(state, { type: 'thinking_delta', thinking: event.text })
+    case 'tool-call-start':
+      return openBlock(state, `tool ${event.index}`, { type: 'tool_use', id: event.id, name: event.name, input: {} })
+    case 'tool-call-delta':
+      return blockDelta(state, { type: 'input_json_delta', partial_json: event.arguments })
+    case 'finish':
+      state.stop = event.reason
+      return closeBlock(state)
+    case 'usage':
+      state.usage = event.usage
+      return ''
+    case 'end':
+      return (
+        frame('message_delta', { delta: { stop_reason: STOP[state.stop], stop_sequence: null }, usage: encodeUsage(state.usage), thinplane: answerNote(answer) }) +
+        frame('message_stop', {})
+      )
+  }
+}
+
+function frame(type: string, fields: object): string {
+  return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
+}
+
+function openBlock(state: BlockState, kind: string, block: object): string {
+  if (state.open === kind) return ''
+  const closed = closeBlock(state)
+  state.open = kind
+  state.index += 1
+  return closed + frame('content_block_start', { index: state.index, content_block: block })
+}
+
+function closeBlock(state: BlockState): string {
+  if (state.open === '') return ''
+  state.open = ''
+  return frame('content_block_stop', { index: state.index })
+}
+
+function blockDelta(state: BlockState, delta: object): string {
+  return frame('content_block_delta', { index: state.index, delta })
+}
+
+function messageHead({ requestId, alias }: AnswerFacts) {
+  return { id: `msg_${requestId}`, type: 'message', role: 'assistant', model: alias }
+}
+
+type Block = { type: 'text'; text: string } | { type: 'thinking'; thinking: string; signature: string } | { type: 'tool_use'; id: string; name: string; input: string }
+
+export function wholeEncoder(answer: AnswerFacts) {
+  const blocks: Block[] = []
+  let stop: FinishReason = 'stop'
+  let usage = NO_USAGE
+  return {
+    push(batch: Batch): void {
+      for (const event of batch) {
+        if (event.type === 'finish') stop = event.reason
+        else if (event.type === 'usage') usage = event.usage
+        else append(blocks, event)
+      }
+    },
+    end(): string {
+      return JSON.stringify({
+        ...messageHead(answer),
+        content: blocks.map((block) => (block.type === 'tool_use' ? { ...block, input: parseJson(block.input === '' ? '{}' : block.input) ?? {} } : block)),
+        stop_reason: STOP[stop],
+        stop_sequence: null,
+        usage: encodeUsage(usage),
+        thinplane: answerNote(answer),
+      })
+    },
+  }
+}
+
+function append(blocks: Block[], event: Event): void {
+  const last = blocks.at(-1)
+  if (event.type === 'text-delta') {
+    if (last?.type === 'text') last.text += event.text
+    else blocks.push({ type: 'text', text: event.text })
+  } else if (event.type === 'reasoning-delta') {
+    if (last?.type === 'thinking') last.thinking += event.text
+    else blocks.push({ type: 'thinking', thinking: event.text, signature: '' })
+  } else if (event.type === 'tool-call-start') blocks.push({ type: 'tool_use', id: event.id, name: event.name, input: '' })
+  else if (event.type === 'tool-call-delta' && last?.type === 'tool_use') last.input += event.arguments
+}
+
+/** Anthropic leaves cached tokens out of the input. */
+function encodeUsage({ input, cachedRead, cachedWrite, output, reasoning }: Usage): object {
+  return { input_tokens: input, cache_read_input_tokens: cachedRead, cache_creation_input_tokens: cachedWrite, output_tokens: output + reasoning }
+}

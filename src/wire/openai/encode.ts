@@ -1,0 +1,122 @@
+import type { Batch, FinishReason, Usage } from '#contract/event.ts'
+import { unreachable } from '#kit/unreachable.ts'
+import { type AnswerFacts, answerNote } from '#wire/dialect.ts'
+
+const FINISH: Readonly<Record<FinishReason, string>> = {
+  stop: 'stop',
+  length: 'length',
+  'tool-calls': 'tool_calls',
+  'content-filter': 'content_filter',
+}
+
+/** Chunks are put together from text: the parts that never change are built once an answer. */
+export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
+  const head = `data: {"id":"chatcmpl-${answer.requestId}","object":"chat.completion.chunk","created":${answer.createdEpochS},"model":${JSON.stringify(answer.alias)},`
+  const choice = (index: number, delta: string): string => `${head}"choices":[{"index":${index},"delta":${delta},"finish_reason":null}]}\n\n`
+  let usage: Usage | undefined
+  const encodeOne = (event: Batch[number]): string => {
+    switch (event.type) {
+      case 'start':
+        return choice(0, '{"role":"assistant","content":""}')
+      case 'text-delta':
+        return choice(event.choice, `{"content":${JSON.stringify(event.text)}}`)
+      case 'reasoning-delta':
+        return choice(event.choice, `{"reasoning":${JSON.stringify(event.text)}}`)
+      case 'tool-call-start':
+        return choice(
+          event.choice,
+          `{"tool_calls":[{"index":${event.index},"id":${JSON.stringify(event.id)},"type":"function","function":{"name":${JSON.stringify(event.name)},"arguments":""}}]}`,
+        )
+      case 'tool-call-delta':
+        return choice(event.choice, `{"tool_calls":[{"index":${event.index},"function":{"arguments":${JSON.stringify(event.arguments)}}}]}`)
+      case 'finish':
+        return `${head}"choices":[{"index":${event.choice},"delta":{},"finish_reason":"${FINISH[event.reason]}"}],"thinplane":${JSON.stringify(answerNote(answer))}}\n\n`
+      case 'usage':
+        usage = event.usage
+        return ''
+      case 'end':
+        return `${answer.includeUsage && usage !== undefined ? `${head}"choices":[],"usage":${JSON.stringify(encodeUsage(usage))}}\n\n` : ''}data: [DONE]\n\n`
+      default:
+        return unreachable(event)
+    }
+  }
+  return (batch) => {
+    let text = ''
+    for (const event of batch) text += encodeOne(event)
+    return text
+  }
+}
+
+interface WholeChoice {
+  text: string
+  reasoning: string
+  readonly calls: Map<number, { id: string; name: string; arguments: string }>
+  finish: FinishReason
+}
+
+export function wholeEncoder(answer: AnswerFacts) {
+  const choices = new Map<number, WholeChoice>()
+  let usage: Usage | undefined
+  const choiceOf = (index: number): WholeChoice => {
+    let choice = choices.get(index)
+    if (choice === undefined) {
+      choice = { text: '', reasoning: '', calls: new Map(), finish: 'stop' }
+      choices.set(index, choice)
+    }
+    return choice
+  }
+  return {
+    push(batch: Batch): void {
+      for (const event of batch) {
+        if (event.type === 'text-delta') choiceOf(event.choice).text += event.text
+        else if (event.type === 'reasoning-delta') choiceOf(event.choice).reasoning += event.text
+        else if (event.type === 'tool-call-start') choiceOf(event.choice).calls.set(event.index, { id: event.id, name: event.name, arguments: '' })
+        else if (event.type === 'tool-call-delta') {
+          const call = choiceOf(event.choice).calls.get(event.index)
+          if (call !== undefined) call.arguments += event.arguments
+        } else if (event.type === 'finish') choiceOf(event.choice).finish = event.reason
+        else if (event.type === 'usage') usage = event.usage
+      }
+    },
+    end(): string {
+      return JSON.stringify({
+        id: `chatcmpl-${answer.requestId}`,
+        object: 'chat.completion',
+        created: answer.createdEpochS,
+        model: answer.alias,
+        choices: [...choices].toSorted(([a], [b]) => a - b).map(([index, choice]) => wholeChoice(index, choice)),
+        ...(usage === undefined ? {} : { usage: encodeUsage(usage) }),
+        thinplane: answerNote(answer),
+      })
+    },
+  }
+}
+
+function wholeChoice(index: number, { text, reasoning, calls, finish }: WholeChoice): object {
+  const toolCalls = [...calls.values()].map(({ id, name, arguments: args }) => ({ id, type: 'function', function: { name, arguments: args } }))
+  return {
+    index,
+    message: {
+      role: 'assistant',
+      content: text === '' && toolCalls.length > 0 ? null : text,
+      refusal: null,
+      ...(reasoning === '' ? {} : { reasoning }),
+      ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls }),
+    },
+    logprobs: null,
+    finish_reason: FINISH[finish],
+  }
+}
+
+/** OpenAI counts cached tokens inside the prompt and reasoning inside the completion. */
+function encodeUsage({ input, cachedRead, cachedWrite, output, reasoning }: Usage): object {
+  const prompt = input + cachedRead + cachedWrite
+  const completion = output + reasoning
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: { cached_tokens: cachedRead },
+    completion_tokens_details: { reasoning_tokens: reasoning },
+  }
+}

@@ -1,0 +1,263 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Call, Served } from '#contract/call.ts'
+import type { Trip } from '#contract/crossing.ts'
+import { Refusal, asRefusal } from '#contract/refusal.ts'
+import { randomHex } from '#kit/random-hex.ts'
+import { anthropicMessages } from './anthropic/dialect.ts'
+import type { AnswerFacts, WireDialect } from './dialect.ts'
+import { openaiChat } from './openai/dialect.ts'
+import { readBody } from './read-body.ts'
+import { writePiece } from './stream-writer.ts'
+import { traceContext } from './trace-context.ts'
+
+export interface ServeOptions {
+  readonly host: string
+  readonly port: number
+  readonly maxBodyBytes: number
+  /** Requests that may be open at once; more are told to come back. */
+  readonly maxConcurrent: number
+  /** A request has to be whole within this. */
+  readonly requestTimeoutMs: number
+  /** The journey, bound to the current configuration. */
+  readonly run: (call: Call) => Promise<Served>
+  /** Everything that is not a model call: health, metrics, models, admin, the status page. Undefined: not its path. */
+  readonly pages: (request: PageRequest) => Promise<PageAnswer | undefined> | PageAnswer | undefined
+  /** Span id of the gateway's own root span for a trip. */
+  readonly onRequest?: (outcome: { readonly status: number; readonly path: string }) => void
+}
+
+export interface PageRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly authorization: string | undefined
+  readonly apiKey: string | undefined
+  readonly trip: Trip
+}
+
+export interface PageAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface Serving {
+  readonly url: string
+  /** Stops taking requests, lets those under way end, and cuts what is left after `drainMs`. */
+  close(drainMs: number): Promise<void>
+  readonly inFlight: number
+}
+
+const DIALECTS: Readonly<Record<string, WireDialect>> = { '/v1/chat/completions': openaiChat, '/v1/messages': anthropicMessages }
+/** Tokens with many groups come near 10 KB. */
+const MAX_HEADER_BYTES = 32_768
+const HEADERS_TIMEOUT_MS = 10_000
+const KEEP_ALIVE_MS = 65_000
+
+/** @throws when the port is taken; the message says which and what to do. */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const state = { inFlight: 0, draining: false }
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.requestTimeoutMs),
+      requestTimeout: options.requestTimeoutMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: Math.min(1000, options.requestTimeoutMs),
+      noDelay: true,
+    },
+    (request, response) => {
+      state.inFlight += 1
+      response.once('close', () => {
+        state.inFlight -= 1
+      })
+      handle(options, state, request, response).catch(() => response.destroy())
+    },
+  )
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket, options))
+  await listen(server, options)
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : options.port
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    get inFlight() {
+      return state.inFlight
+    },
+    close: (drainMs) => close(server, state, drainMs),
+  }
+}
+
+function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') reject(new Error(`port ${port} on ${host} is taken: stop what uses it, or choose another with --port`))
+      else if (error.code === 'EACCES') reject(new Error(`port ${port} on ${host} may not be used by this account: choose one above 1023 with --port`))
+      else reject(error)
+    })
+    server.listen(port, host, resolve)
+  })
+}
+
+async function close(server: Server, state: { draining: boolean }, drainMs: number): Promise<void> {
+  state.draining = true
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve())
+  })
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), drainMs)
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  await closed
+  clearTimeout(timer)
+  clearInterval(sweep)
+}
+
+async function handle(options: ServeOptions, state: { inFlight: number; draining: boolean }, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = pathOf(request.url ?? '/')
+  const requestId = newRequestId()
+  const { traceId, sampled } = traceContext(headerOf(request, 'traceparent'))
+  const gone = new AbortController()
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort()
+  })
+  response.setHeader('x-request-id', requestId)
+  response.setHeader('traceparent', `00-${traceId}-${requestId.slice(-16)}-0${sampled ? '1' : '0'}`)
+  const trip: Trip = { requestId, traceId, sampled, signal: gone.signal, crossings: [], calls: new Map() }
+  const dialect = dialectOf(path)
+  try {
+    if (state.draining) throw new Refusal('DRAINING', 'this process is stopping, try again', { retryAfterS: 1 })
+    if (dialect !== undefined && isModelCall(path)) {
+      if (request.method !== 'POST') throw new Refusal('WIRE_NOT_FOUND', `\`${path}\` takes POST, not ${request.method ?? ''}`)
+      if (state.inFlight > options.maxConcurrent) {
+        throw new Refusal('OVERLOADED', `${options.maxConcurrent} requests are open, try again in 1 s`, { retryAfterS: 1 })
+      }
+      await modelCall(options, dialect, request, response, trip)
+    } else await page(options, path, request, response, trip)
+  } catch (error) {
+    answerRefusal(response, dialect ?? openaiChat, asRefusal(error), requestId)
+  }
+  options.onRequest?.({ status: response.statusCode, path })
+}
+
+async function modelCall(options: ServeOptions, dialect: WireDialect, request: IncomingMessage, response: ServerResponse, trip: Trip): Promise<void> {
+  const served = await options.run({
+    dialect: dialect.dialect,
+    authorization: headerOf(request, 'authorization'),
+    apiKey: headerOf(request, 'x-api-key'),
+    trip,
+    ask: async () => dialect.decode(await readBody(request, { maxBytes: options.maxBodyBytes })),
+  })
+  const answer: AnswerFacts = {
+    requestId: trip.requestId,
+    alias: served.ask.alias,
+    target: served.target,
+    createdEpochS: Math.floor(Date.now() / 1000),
+    includeUsage: served.ask.includeUsage,
+    sources: served.sources,
+  }
+  response.setHeader('x-thinplane-target', served.target)
+  response.setHeader('server-timing', served.serverTiming)
+  if (served.ask.stream) await answerStream(dialect, response, served, answer)
+  else await answerWhole(dialect, response, served, answer)
+}
+
+async function answerStream(dialect: WireDialect, response: ServerResponse, served: Served, answer: AnswerFacts): Promise<void> {
+  const encode = dialect.streamEncoder(answer)
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' })
+  try {
+    for await (const batch of served.batches) {
+      const blocked = writePiece(response, encode(batch))
+      if (blocked !== undefined) await blocked
+      // Leaving the loop closes the entry and the call upstream.
+      if (response.destroyed) break
+    }
+  } catch (error) {
+    response.write(dialect.streamError(asRefusal(error), answer.requestId))
+  }
+  response.end()
+}
+
+async function answerWhole(dialect: WireDialect, response: ServerResponse, served: Served, answer: AnswerFacts): Promise<void> {
+  const encoder = dialect.wholeEncoder(answer)
+  for await (const batch of served.batches) encoder.push(batch)
+  sendJson(response, 200, encoder.end())
+}
+
+async function page(options: ServeOptions, path: string, request: IncomingMessage, response: ServerResponse, trip: Trip): Promise<void> {
+  const answer = await options.pages({
+    method: request.method ?? 'GET',
+    path,
+    query: new URLSearchParams((request.url ?? '').split('?')[1] ?? ''),
+    authorization: headerOf(request, 'authorization'),
+    apiKey: headerOf(request, 'x-api-key'),
+    trip,
+  })
+  request.resume()
+  if (answer === undefined) {
+    throw new Refusal('WIRE_NOT_FOUND', 'there is no such path, model calls go to POST /v1/chat/completions or /v1/messages, and GET /v1/models lists the models')
+  }
+  response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) })
+  response.end(request.method === 'HEAD' ? '' : answer.body)
+}
+
+function answerRefusal(response: ServerResponse, dialect: WireDialect, refusal: Refusal, requestId: string): void {
+  if (response.headersSent || response.destroyed) {
+    response.end()
+    return
+  }
+  if (refusal.retryAfterS !== undefined) response.setHeader('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterS))))
+  if (refusal.status === 401) response.setHeader('www-authenticate', 'Bearer')
+  // What is left of a body that was not read would be taken for the next request.
+  if (!response.req.complete) response.setHeader('connection', 'close')
+  sendJson(response, refusal.status, dialect.error(refusal, requestId))
+}
+
+function sendJson(response: ServerResponse, status: number, body: string): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}
+
+/** Node found the request broken or too slow before it became one: the connection is all there is to answer on. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket, { requestTimeoutMs }: ServeOptions): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const refusal =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? new Refusal('WIRE_TOO_SLOW', `the request was not whole within ${requestTimeoutMs} ms, send it faster`)
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? new Refusal('WIRE_TOO_LARGE', `the headers are over ${MAX_HEADER_BYTES} bytes, send a smaller token`)
+        : new Refusal('WIRE_MALFORMED', 'this is not an HTTP request')
+  const body = openaiChat.error(refusal, newRequestId())
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${REASONS[refusal.status] ?? ''}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 413: 'Content Too Large' }
+
+function pathOf(url: string): string {
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
+}
+
+/** Errors of a path that belongs to a dialect have that dialect's body, also where the path itself is wrong. */
+function dialectOf(path: string): WireDialect | undefined {
+  if (path.startsWith('/v1/messages')) return anthropicMessages
+  return path.startsWith('/v1/') ? openaiChat : undefined
+}
+
+function isModelCall(path: string): boolean {
+  return Object.hasOwn(DIALECTS, path)
+}
+
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Sorts by time: 12 hex digits of milliseconds, then 16 random ones, which are the root span's id as well. */
+function newRequestId(): string {
+  return `req-${Date.now().toString(16).padStart(12, '0')}${randomHex(8)}`
+}
