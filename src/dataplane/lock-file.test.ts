@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { withLock } from './lock-file.ts'
@@ -26,4 +26,7 @@ test('a lock is held once, and left by the dead', async () => {
     withLock(path, async () => await Promise.resolve()),
     /is at work on it/,
   )
+  const longAgo = new Date(Date.now() - 120_000)
+  await utimes(path, longAgo, longAgo)
+  assert.equal(await withLock(path, async () => await Promise.resolve(2)), 2)
 })

@@ -1,5 +1,10 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
+
+/** The holder touches the file this often. */
+const BEAT_MS = 5000
+/** A file not touched for this long is left over, whoever has its process id now. */
+const STALE_MS = 60_000
 
 /** Paths that this process holds: its own id in a file it does not hold is that of a former process. */
 const held = new Set<string>()
@@ -13,9 +18,11 @@ export async function withLock<Result>(path: string, work: () => Promise<Result>
   await mkdir(dirname(path), { recursive: true })
   await acquire(path)
   held.add(path)
+  const beat = setInterval(() => void touch(path), BEAT_MS).unref()
   try {
     return await work()
   } finally {
+    clearInterval(beat)
     held.delete(path)
     await rm(path, { force: true })
   }
@@ -25,7 +32,9 @@ async function acquire(path: string): Promise<void> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     if (await create(path)) return
     const owner = Number(await readFile(path, 'utf8').catch(() => ''))
-    if (held.has(path) || isRunning(owner)) throw new Error(`process ${owner} is at work on it (lock file ${path})`)
+    if (held.has(path) || ((await isRunning(owner)) && (await isTouched(path)))) {
+      throw new Error(`process ${owner} is at work on it (lock file ${path})`)
+    }
     await rm(path, { force: true })
   }
   throw new Error(`another process took the lock file ${path}`)
@@ -43,12 +52,24 @@ async function create(path: string): Promise<boolean> {
   }
 }
 
-function isRunning(pid: number): boolean {
+async function touch(path: string): Promise<void> {
+  const now = new Date()
+  await utimes(path, now, now).catch(() => undefined)
+}
+
+async function isTouched(path: string): Promise<boolean> {
+  const facts = await stat(path).catch(() => undefined)
+  return facts !== undefined && Date.now() - facts.mtimeMs < STALE_MS
+}
+
+async function isRunning(pid: number): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false
   try {
     process.kill(pid, 0)
-    return true
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
+  // A killed process that nobody waited for still has its id (Linux; elsewhere the file is not there).
+  const facts = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return !/\) [ZX] /.test(facts)
 }

@@ -1,6 +1,7 @@
 /** What the tests of this folder share: folders, passports and an embedder that needs no model. */
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -21,9 +22,15 @@ export const ISSUER = 'https://control.example'
 export const AUDIENCE = 'thinplane-data'
 export const NOW_EPOCH_MS = Date.UTC(2026, 10, 25, 12)
 
-/** A temporary folder with these files. */
+const folders: string[] = []
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A temporary folder with these files, removed at the end of the process. */
 export async function folderWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'dataplane-'))
+  folders.push(folder)
   for (const [name, contents] of Object.entries(files)) {
     await mkdir(dirname(join(folder, name)), { recursive: true })
     await writeFile(join(folder, name), contents)

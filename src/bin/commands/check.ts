@@ -1,0 +1,51 @@
+import { ConfigProblems, loadConfig, showProblem } from '#config/load.ts'
+import { resolveCredential } from '#config/secrets.ts'
+import type { Problem } from '#config/load.ts'
+import { PolicyProblems, loadPolicies } from '#policy/load.ts'
+import type { Command } from '#bin/command.ts'
+
+export const command: Command = {
+  summary: 'validate a configuration and its policies, offline',
+  usage: '[FILE] [--json]',
+  takesWords: true,
+  options: {
+    config: { type: 'string', value: 'FILE', help: 'the configuration, default thinplane.yaml' },
+    json: { type: 'boolean', help: 'print the problems as JSON' },
+  },
+  run: async (given) => {
+    const file = given.words[0] ?? given.text('config') ?? 'thinplane.yaml'
+    const problems = await problemsOf(file)
+    if (given.flag('json')) process.stdout.write(`${JSON.stringify({ file, ok: problems.length === 0, problems })}\n`)
+    else if (problems.length === 0) process.stdout.write(`${file} is fine\n`)
+    else process.stdout.write(`${file}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n${problems.map((problem) => `  ${showProblem(problem)}\n`).join('')}`)
+    return problems.length === 0 ? 0 : 1
+  },
+}
+
+/** Everything that is wrong, whether it is the file, a secret that is missing, or a policy. */
+async function problemsOf(file: string): Promise<Problem[]> {
+  let loaded
+  try {
+    loaded = await loadConfig(file)
+  } catch (error) {
+    if (error instanceof ConfigProblems) return [...error.problems]
+    throw error
+  }
+  const problems: Problem[] = []
+  const lookUp = { environment: process.env, resolve: loaded.resolve, problems }
+  for (const [name, target] of Object.entries(loaded.config.targets)) resolveCredential(target.credential, `targets.${name}.credential`, lookUp)
+  if (loaded.config.context !== undefined) resolveCredential(loaded.config.context.credential, 'context.credential', lookUp)
+  const { contentSafety } = loaded.config.guard
+  if (contentSafety !== undefined) resolveCredential(contentSafety.credential, 'guard.contentSafety.credential', lookUp)
+  try {
+    const { policies } = await loadPolicies(loaded.resolve(loaded.config.policies))
+    for (const { id, guard, file: policyFile } of policies.values()) {
+      if (guard === undefined || Object.hasOwn(loaded.config.guard.profiles, guard)) continue
+      problems.push({ path: 'guard.profiles', line: 0, message: `policy \`${id}\` in ${policyFile} names profile \`${guard}\`, define it` })
+    }
+  } catch (error) {
+    if (!(error instanceof PolicyProblems)) throw error
+    problems.push(...error.problems.map((message) => ({ path: 'policies', line: 0, message })))
+  }
+  return problems
+}

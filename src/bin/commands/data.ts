@@ -1,0 +1,40 @@
+import { loadConfig } from '#config/load.ts'
+import { startDataPlane } from '#dataplane/serve.ts'
+import { createLog, errorFacts } from '#observe/log.ts'
+import type { Command } from '#bin/command.ts'
+import { dataPlaneOptions } from '#bin/data-plane.ts'
+import { tellParent, untilStopped } from '#bin/signals.ts'
+
+export const command: Command = {
+  summary: 'run the data-plane agent beside the data',
+  usage: '--config FILE [--port N]',
+  options: {
+    config: { type: 'string', value: 'FILE', help: 'the configuration, default thinplane.yaml' },
+    port: { type: 'string', value: 'N', help: 'overrides dataPlane.port' },
+  },
+  run: async (given) => {
+    const loaded = await loadConfig(given.text('config') ?? 'thinplane.yaml')
+    const log = createLog(loaded.config.observe.logLevel)
+    const options = dataPlaneOptions(loaded)
+    const port = given.number('port', 0, 65_535)
+    const agent = await startDataPlane({
+      ...options,
+      ...(port === undefined ? {} : { port }),
+      onProgress: (progress) => tellParent({ progress }),
+      onFault: (error) => log.error('the agent failed', errorFacts(error)),
+    })
+    process.stdout.write(`data plane: ${agent.url}\n`)
+    tellParent({ listening: true, url: agent.url })
+    agent.ready.then(
+      (reports) => tellParent({ ready: true, url: agent.url, reports }),
+      (error: unknown) => {
+        log.error('the collections can not be served', errorFacts(error))
+        tellParent({ failed: error instanceof Error ? error.message : String(error) })
+      },
+    )
+    await untilStopped()
+    await agent.close()
+    await options.closeBorder()
+    return 0
+  },
+}

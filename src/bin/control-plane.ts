@@ -1,0 +1,163 @@
+import { join } from 'node:path'
+import type { Entry } from '#contract/entry.ts'
+import type { Border } from '#border/cross.ts'
+import { openBorder } from '#border/cross.ts'
+import { DEFAULT_RULES } from '#border/rules.ts'
+import { type LoadedConfig, loadConfig } from '#config/load.ts'
+import { resolveCredential } from '#config/secrets.ts'
+import { openPassportOffice } from '#context/passport.ts'
+import { createPassedMessages } from '#guard/safety.ts'
+import { createVaults } from '#guard/vault.ts'
+import { journey } from '#journey'
+import { createGatewayMetrics } from '#observe/gateway-metrics.ts'
+import { type Log, errorFacts } from '#observe/log.ts'
+import { type OtlpExporter, createOtlpExporter } from '#observe/otlp.ts'
+import { egressMicroUsd } from '#planner/egress.ts'
+import { openAuditLog } from '#record/log.ts'
+import { createHealth } from '#route/health.ts'
+import { type Serving, serve } from '#wire/serve.ts'
+import { answerPage } from './pages.ts'
+import { changedPaths, needsRestart, watchFiles } from './reload.ts'
+import { openState } from './state.ts'
+import { type Built, type Lasting, buildWorld } from './world.ts'
+
+export interface ControlOptions {
+  readonly file: string
+  readonly log: Log
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Overrides `listen.port`. */
+  readonly port?: number | undefined
+}
+
+export interface ControlPlane {
+  readonly url: string
+  /** Entries that can be shown without reading the trail. */
+  readonly recent: readonly Entry[]
+  close(drainMs: number): Promise<void>
+}
+
+/** Entries kept for the status page. */
+const RECENT = 200
+
+/** Starts one gateway. @throws with every problem of the configuration, the policies, the trail or the port. */
+export async function startControlPlane(options: ControlOptions): Promise<ControlPlane> {
+  const startedEpochMs = Date.now()
+  const { log } = options
+  const loaded = await loadConfig(options.file)
+  const { config } = loaded
+  const dataFolder = loaded.resolve(config.data)
+  const state = await openState(dataFolder)
+  const audit = await openAuditLog(join(dataFolder, 'audit'))
+  if (audit.mended !== '') log.warn('audit trail mended', { what: audit.mended })
+  const recent: Entry[] = []
+  let serving: Serving | undefined
+  const metrics = createGatewayMetrics({ inFlight: () => serving?.inFlight ?? 0, auditEntries: () => audit.size })
+  const border = openBorder({ from: config.place, rules: DEFAULT_RULES, egressMicroUsd, observe: metrics.crossing })
+  const otlp = startOtlp(loaded, border, options)
+  const lasting: Lasting = {
+    cross: border.cross,
+    log: audit,
+    vaults: createVaults(state.masterKey),
+    passed: createPassedMessages(state.masterKey),
+    passports: await openPassportOffice(state.passportKey, config.name, Date.now),
+    health: createHealth(Date.now),
+    environment: options.environment,
+    onEntry: (entry) => {
+      recent.unshift(entry)
+      if (recent.length > RECENT) recent.pop()
+      metrics.entry(entry)
+      otlp?.push(entry)
+    },
+    onBug: (requestId, cause) => log.error('request failed by a fault of ours', { requestId, ...errorFacts(cause) }),
+  }
+  const current = await firstWorld(loaded, lasting, audit.close.bind(audit))
+  const reload = { atEpochMs: startedEpochMs, problem: '' }
+  serving = await serve({
+    host: config.listen.host,
+    port: options.port ?? config.listen.port,
+    maxBodyBytes: config.listen.maxBodyBytes,
+    maxConcurrent: config.listen.maxConcurrent,
+    requestTimeoutMs: config.listen.requestTimeoutMs,
+    run: (call) => journey(current.built.world, call),
+    pages: (request) =>
+      answerPage(
+        { world: () => current.built.world, metrics, recent: () => recent, startedEpochMs, notReady: () => audit.trouble, reload: () => reload },
+        request,
+      ),
+  }).catch(async (error: unknown) => {
+    await audit.close()
+    throw error
+  })
+  const stopWatching = watchFiles(
+    () => [options.file, current.built.policyFolder, current.built.keysFile],
+    () => reloadWorld(options, lasting, current, reload),
+  )
+  const { url } = serving
+  const own = serving
+  return {
+    url,
+    recent,
+    close: async (drainMs) => {
+      stopWatching()
+      await own.close(drainMs)
+      await Promise.race([otlp?.close(), new Promise((resolve) => setTimeout(resolve, 500).unref())])
+      await border.close(200)
+      await audit.close()
+    },
+  }
+}
+
+async function firstWorld(loaded: LoadedConfig, lasting: Lasting, onFailure: () => Promise<void>): Promise<{ built: Built }> {
+  try {
+    return { built: await buildWorld(loaded, lasting) }
+  } catch (error) {
+    await onFailure()
+    throw error
+  }
+}
+
+/** Keeps the last good configuration when the new one can not be used, and says what changed when it can. */
+async function reloadWorld({ file, log }: ControlOptions, lasting: Lasting, current: { built: Built }, reload: { atEpochMs: number; problem: string }): Promise<void> {
+  reload.atEpochMs = Date.now()
+  try {
+    const before = current.built.loaded.config
+    const built = await buildWorld(await loadConfig(file), lasting)
+    current.built = built
+    reload.problem = ''
+    const changed = changedPaths(before, built.loaded.config)
+    const restart = needsRestart(before, built.loaded.config)
+    log.info('configuration reloaded', { changed: changed.length === 0 ? 'keys or policies' : changed.join(', ') })
+    if (restart.length > 0) log.warn('a change needs a restart to take effect', { changed: restart.join(', ') })
+  } catch (error) {
+    reload.problem = error instanceof Error ? error.message : String(error)
+    log.error('the new configuration can not be used, the last good one stays', { problem: reload.problem })
+  }
+}
+
+function startOtlp({ config, resolve }: LoadedConfig, border: Border, { environment }: ControlOptions): OtlpExporter | undefined {
+  const { otlp } = config.observe
+  if (otlp === undefined) return undefined
+  const credential = resolveCredential(otlp.credential, 'observe.otlp.credential', { environment, resolve, problems: [] })
+  const send = async (body: string): Promise<number> => {
+    const answer = await border.cross(
+      { requestId: '', traceId: '0'.repeat(31) + '1', sampled: false, signal: new AbortController().signal, crossings: [], calls: new Map() },
+      {
+        layer: 'telemetry',
+        to: otlp.place,
+        method: 'POST',
+        url: `${otlp.endpoint}/v1/traces`,
+        headers: { 'content-type': 'application/json' },
+        body,
+        credential,
+        connectMs: 2000,
+        firstByteMs: 5000,
+        idleMs: 5000,
+        totalMs: 10_000,
+        maxAnswerBytes: 65_536,
+      },
+    )
+    await answer.text()
+    return answer.status
+  }
+  return createOtlpExporter({ send, serviceName: config.name, cloud: config.place.cloud, region: config.place.region })
+}

@@ -1,0 +1,71 @@
+import type { Entry } from '#contract/entry.ts'
+
+/** One entry as a person reads it: outcome, stages as bars, crossings as a table, findings, target, cost. */
+export function showEntry(json: string): string {
+  const entry = JSON.parse(json) as Entry & { readonly seq: number; readonly prev: string }
+  const blocks = [head(entry), stages(entry), crossings(entry), findings(entry), attempts(entry), sources(entry)]
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
+}
+
+function head(entry: Entry & { readonly seq: number }): string {
+  const principal = entry.principal
+  const who = principal === undefined ? 'not identified' : `${principal.kind} ${principal.subject} of ${principal.tenant}, roles ${principal.roles.join(', ') || 'none'}, by ${principal.via}`
+  const rows: readonly (readonly [string, string])[] = [
+    ['request', `${entry.id}   entry ${entry.seq}   ${new Date(entry.atEpochMs).toISOString()}`],
+    ['outcome', `${entry.outcome} (${entry.status}${entry.code === '' ? '' : ` ${entry.code}`}) in ${entry.ms} ms${entry.firstContentMs < 0 ? '' : `, first content after ${entry.firstContentMs} ms`}`],
+    ['caller', who],
+    ['model', `${entry.alias}${entry.target === '' ? '' : ` -> ${entry.target}`}   ${entry.dialect}${entry.stream ? ', streamed' : ''}`],
+    ['policy', `${entry.policy.policies.join(', ') || 'none'}   guard ${entry.policy.guardProfile || 'none'}${entry.policy.forbidden.length === 0 ? '' : `   forbidden targets ${entry.policy.forbidden.join(', ')}`}`],
+    ['safety', `${entry.safety.verdict}${entry.safety.over.map(({ category, severity }) => ` ${category} ${severity}`).join(',')}`],
+    ['tokens', tokens(entry)],
+    ['cost', `model ${usd(entry.cost.modelMicroUsd)}, egress ${usd(entry.cost.egressMicroUsd)}`],
+    ['lag', `${entry.lag.stage} in ${entry.lag.place}: ${entry.lag.ms} ms`],
+    ['trace', entry.traceId],
+  ]
+  return rows.map(([name, value]) => `${name.padEnd(9)}${value}`).join('\n')
+}
+
+function tokens({ usage, usageEstimated }: Entry): string {
+  const parts = Object.entries(usage).filter(([, count]) => count > 0)
+  const text = parts.map(([bucket, count]) => `${bucket} ${count}`).join(', ')
+  return `${text === '' ? 'none' : text}${usageEstimated ? ' (estimated: the answer was cut before usage came)' : ''}`
+}
+
+const BAR_CHARS = 30
+
+function stages({ stages: list, ms }: Entry): string {
+  const rows = list.map(({ stage, place, startMs, ms: own }) => {
+    const before = Math.min(BAR_CHARS - 1, Math.floor((startMs / Math.max(ms, 0.001)) * BAR_CHARS))
+    const width = Math.max(1, Math.min(BAR_CHARS - before, Math.round((own / Math.max(ms, 0.001)) * BAR_CHARS)))
+    return `  ${stage.padEnd(9)} ${place.padEnd(15)} ${own.toFixed(2).padStart(10)} ms  ${' '.repeat(before)}${'▇'.repeat(width)}`
+  })
+  return `stages\n${rows.join('\n')}`
+}
+
+function crossings({ crossings: list }: Entry): string {
+  if (list.length === 0) return ''
+  const rows = list.map(
+    ({ layer, from, to, status, bytesOut, bytesIn, ms, egressMicroUsd, error }) =>
+      `  ${layer.padEnd(9)} ${from} -> ${to}   ${error === '' ? status : error}   ${bytesOut} B out, ${bytesIn} B in   ${ms} ms   ${usd(egressMicroUsd)}`,
+  )
+  return `crossings\n${rows.join('\n')}`
+}
+
+function findings({ findings: list }: Entry): string {
+  if (list.length === 0) return ''
+  return `findings\n${list.map(({ type, action, where, count }) => `  ${type.padEnd(15)} ${action.padEnd(7)} ${where.padEnd(8)} ${count}`).join('\n')}`
+}
+
+function attempts({ attempts: list }: Entry): string {
+  if (list.length < 2) return ''
+  return `attempts\n${list.map(({ target, error, ms }) => `  ${target}   ${error === '' ? 'answered' : error}   ${ms} ms`).join('\n')}`
+}
+
+function sources({ receipt }: Entry): string {
+  if (receipt === undefined) return ''
+  return `read by ${receipt.agent}, ${receipt.bytes} B\n${receipt.reads.map(({ collection, document, digest }) => `  ${collection}/${document}   sha256 ${digest.slice(0, 16)}…`).join('\n')}`
+}
+
+function usd(micro: number): string {
+  return `$${(micro / 1e6).toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}`
+}

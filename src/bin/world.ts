@@ -1,0 +1,126 @@
+import { isAbsolute, join } from 'node:path'
+import type { Cross } from '#contract/crossing.ts'
+import type { Entry } from '#contract/entry.ts'
+import type { Alias, Target } from '#contract/target.ts'
+import { ConfigProblems, type LoadedConfig, type Problem } from '#config/load.ts'
+import type { Config } from '#config/schema.ts'
+import { resolveCredential } from '#config/secrets.ts'
+import type { PassportOffice } from '#context/passport.ts'
+import type { GuardProfile } from '#guard/profile.ts'
+import { type PassedMessages } from '#guard/safety.ts'
+import type { Vaults } from '#guard/vault.ts'
+import { createEntraIssuer } from '#identity/entra.ts'
+import { openKeyRing } from '#identity/key.ts'
+import { createOidcIssuer } from '#identity/oidc.ts'
+import type { World } from '#journey'
+import { regionOf } from '#planner/regions.ts'
+import { createPolicyEngine } from '#policy/engine.ts'
+import { loadPolicies } from '#policy/load.ts'
+import type { AuditLog } from '#record/log.ts'
+import type { Health } from '#route/health.ts'
+import { readKeys } from './state.ts'
+
+/** What outlives a reload of the configuration. */
+export interface Lasting {
+  readonly cross: Cross
+  readonly log: AuditLog
+  readonly vaults: Vaults
+  readonly passed: PassedMessages
+  readonly passports: PassportOffice
+  readonly health: Health
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly onEntry: (entry: Entry) => void
+  readonly onBug: (requestId: string, cause: unknown) => void
+}
+
+export interface Built {
+  readonly world: World
+  readonly loaded: LoadedConfig
+  readonly keysFile: string
+  readonly policyFolder: string
+}
+
+/**
+ * Makes the world that one configuration describes.
+ * @throws {ConfigProblems | PolicyProblems} and nothing has changed then.
+ */
+export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promise<Built> {
+  const { config } = loaded
+  const keysFile = isAbsolute(config.identity.keysFile) ? config.identity.keysFile : join(loaded.resolve(config.data), config.identity.keysFile)
+  const policyFolder = loaded.resolve(config.policies)
+  const engine = await createPolicyEngine(await loadPolicies(policyFolder))
+  const profiles = new Map(Object.entries(config.guard.profiles).map(([name, profile]): [string, GuardProfile] => [name, { name, ...profile }]))
+  const unknown = [...engine.policies.values()].filter(({ guard }) => guard !== undefined && !profiles.has(guard))
+  const problems: Problem[] = unknown.map(({ id, guard, file }) => ({
+    path: 'guard.profiles',
+    line: 0,
+    message: `policy \`${id}\` in ${file} names profile \`${guard ?? ''}\`, define it or name one of ${[...profiles.keys()].join(', ')}`,
+  }))
+  const credential = (value: Parameters<typeof resolveCredential>[0], path: string) =>
+    resolveCredential(value, path, { environment: lasting.environment, resolve: loaded.resolve, problems })
+  const { contentSafety } = config.guard
+  const targets = new Map(Object.entries(config.targets).map(([name, target]): [string, Target] => [name, toTarget(name, target, credential(target.credential, `targets.${name}.credential`))]))
+  const aliases = new Map(Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [name, { name, ...alias }]))
+  const now = Date.now
+  const world: World = {
+    identity: {
+      keys: openKeyRing(await readKeys(keysFile), now),
+      issuers: config.identity.issuers.map((issuer) =>
+        issuer.kind === 'entra' ? createEntraIssuer(issuer, lasting.cross, now) : createOidcIssuer(issuer, lasting.cross, now),
+      ),
+    },
+    policy: {
+      engine,
+      aliases,
+      collections: collectionsOf(config),
+      profiles: [...profiles.keys()],
+      defaultProfile: config.guard.defaultProfile,
+      jurisdiction: ({ place }) => regionOf(place)?.jurisdiction ?? '',
+    },
+    profiles,
+    vaults: lasting.vaults,
+    safety: contentSafety && {
+      cross: lasting.cross,
+      endpoint: contentSafety.endpoint,
+      place: contentSafety.place,
+      credential: credential(contentSafety.credential, 'guard.contentSafety.credential'),
+      timeoutMs: contentSafety.timeoutMs,
+      passed: lasting.passed,
+    },
+    context: config.context && {
+      cross: lasting.cross,
+      passports: lasting.passports,
+      endpoint: config.context.endpoint,
+      place: config.context.place,
+      audience: config.context.audience,
+      credential: credential(config.context.credential, 'context.credential'),
+      timeoutMs: config.context.timeoutMs,
+      maxBytes: config.context.maxBytes,
+    },
+    route: { targets, health: lasting.health },
+    infer: { cross: lasting.cross, health: lasting.health },
+    record: { log: lasting.log, place: config.place, nowEpochMs: now, onEntry: lasting.onEntry, onBug: lasting.onBug },
+  }
+  if (problems.length > 0) throw new ConfigProblems(loaded.file, problems)
+  return { world, loaded, keysFile, policyFolder }
+}
+
+/** Collections that clients may name: those of the file's data plane and those of the aliases. */
+function collectionsOf(config: Config): ReadonlySet<string> {
+  return new Set([...Object.keys(config.dataPlane?.collections ?? {}), ...Object.values(config.aliases).flatMap(({ collections }) => collections)])
+}
+
+function toTarget(name: string, config: Config['targets'][string], credential: Target['credential']): Target {
+  const { input, cachedInput, output, source } = config.price
+  return {
+    name,
+    provider: config.provider,
+    place: config.place,
+    endpoint: config.endpoint,
+    model: config.model,
+    credential,
+    price: { usdPerMillionInput: input, usdPerMillionCachedInput: cachedInput ?? input, usdPerMillionOutput: output, source },
+    deadlines: config.deadlines,
+    simulated: config.simulated,
+  }
+}
