@@ -29,14 +29,14 @@ export function banner(facts: {
 
   curl -N ${url}/v1/chat/completions \\
     -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\
-    -d '{"model":"assistant","stream":true,"messages":[{"role":"user","content":"How many days of annual leave do I get?"}]}'
+    -d '{"model":"assistant","stream":true,"messages":[{"role":"user","content":"How many vacation days do I get a year?"}]}'
 
   // npm install openai
   import OpenAI from 'openai'
   const client = new OpenAI({ baseURL: '${url}/v1', apiKey: '${key}' })
   const answer = await client.chat.completions.create({
     model: 'assistant',
-    messages: [{ role: 'user', content: 'How many days of annual leave do I get?' }],
+    messages: [{ role: 'user', content: 'How many vacation days do I get a year?' }],
   })
   console.log(answer.choices[0].message.content)
 

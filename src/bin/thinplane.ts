@@ -49,4 +49,10 @@ async function overview(): Promise<string> {
   return `thinplane: one endpoint over three clouds\n\nUsage: thinplane COMMAND [options]\n\n${rows.join('\n')}\n\nEvery command takes --help.\n`
 }
 
+// Whoever reads less than everything (`| head`) has what they wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 process.exitCode = await main(process.argv.slice(2))

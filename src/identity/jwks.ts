@@ -23,8 +23,12 @@ const Jwks = z.object({ keys: z.array(z.looseObject({ kid: z.string(), kty: z.st
 
 /** Keys are asked for again after this long, as Microsoft advises (24 h), when nobody asked before. */
 const REFRESH_MS = 24 * 60 * 60 * 1000
-/** An unknown key id asks the issuer at most this often: forged ids must not become load on it. */
+/**
+ * An unknown key id asks the issuer: at once, so that nobody notices a rollover, but no more than a few times in a row
+ * and then once in this time, so that forged ids do not become load on it.
+ */
 const COOLDOWN_MS = 5000
+const BURST = 3
 
 /**
  * `fetchJwks` resolves to the issuer's parsed JWKS document. It serves everybody who waits, so it gets a trip
@@ -33,10 +37,12 @@ const COOLDOWN_MS = 5000
 export function createKeySet(issuerName: string, fetchJwks: (trip: Trip) => Promise<unknown>, nowEpochMs: () => number): KeySet {
   let keys = new Map<string, SigningKey>()
   let triedAt = Number.NEGATIVE_INFINITY
+  let burst = 0
   let loadedAt = Number.NEGATIVE_INFINITY
   let underWay: Promise<void> | undefined
 
   const load = async (trip: Trip): Promise<void> => {
+    burst = nowEpochMs() - triedAt < COOLDOWN_MS ? burst + 1 : 1
     triedAt = nowEpochMs()
     const { keys: documents } = Jwks.parse(await fetchJwks(detached(trip)))
     const loaded = new Map<string, SigningKey>()
@@ -66,7 +72,7 @@ export function createKeySet(issuerName: string, fetchJwks: (trip: Trip) => Prom
         if (now - loadedAt > REFRESH_MS && now - triedAt > COOLDOWN_MS) refresh(trip).catch(() => undefined)
         return known
       }
-      if (underWay === undefined && now - triedAt < COOLDOWN_MS && keys.size > 0) return undefined
+      if (underWay === undefined && burst >= BURST && now - triedAt < COOLDOWN_MS && keys.size > 0) return undefined
       try {
         await refresh(trip)
       } catch (error) {

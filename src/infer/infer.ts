@@ -120,6 +120,7 @@ async function untilContent(answer: CrossAnswer, decoder: Decoder, idleMs: numbe
     const step = await source.next()
     try {
       first.push(...(step.done === true ? decoder.end() : decoder.push(step.value)))
+      if (decoder.failure !== undefined && !first.some(isContent)) throw decoder.failure
     } catch (error) {
       answer.cancel()
       throw error
@@ -139,6 +140,7 @@ function follow(answer: CrossAnswer, source: AsyncIterator<Uint8Array>, decoder:
       pending = undefined
       return batch
     }
+    if (decoder.failure !== undefined) throw decoder.failure
     const timer = setTimeout(() => {
       stalled = true
       answer.cancel()

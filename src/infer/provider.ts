@@ -1,5 +1,5 @@
 import type { Event } from '#contract/event.ts'
-import type { Refusal } from '#contract/refusal.ts'
+import { Refusal } from '#contract/refusal.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 
@@ -27,11 +27,30 @@ export interface ErrorAnswer {
 
 /** Turns the bytes of one answer into events, however they are split. Never throws anything but a refusal. */
 export interface Decoder {
-  /** @throws {Refusal} INFER_UNAVAILABLE, INFER_THROTTLED, ... when the upstream reports an error inside the answer. */
+  /**
+   * Events that the bytes complete. When an error stands behind some, they are returned and `failure` is set.
+   * @throws {Refusal} INFER_UNAVAILABLE, INFER_THROTTLED, ... when the upstream reports an error before any of them.
+   */
   push(bytes: Uint8Array): Event[]
+  /** Set when the last `push` met an error behind the events that it returned: nothing more will come. */
+  readonly failure: Refusal | undefined
   /**
    * The bytes have ended.
    * @throws {Refusal} INFER_CUT when the upstream had not said that it was done.
    */
   end(): Event[]
+}
+
+/**
+ * Runs `read`, which appends to `events` and may end in a refusal. One that comes behind events is returned instead of
+ * thrown, so that what the model said before is not lost.
+ */
+export function keepingEvents(events: readonly Event[], read: () => void): Refusal | undefined {
+  try {
+    read()
+    return undefined
+  } catch (error) {
+    if (events.length === 0 || !(error instanceof Refusal)) throw error
+    return error
+  }
 }

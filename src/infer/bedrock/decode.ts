@@ -2,7 +2,7 @@ import type { Event, FinishReason, Usage } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import { EventStreamDecoder, EventStreamError } from '#kit/event-stream.ts'
 import { asCount, asList, asRecord, asText, parseJson } from '#kit/json.ts'
-import type { Decoder } from '#infer/provider.ts'
+import { type Decoder, keepingEvents } from '#infer/provider.ts'
 import { streamException } from './error.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -13,16 +13,19 @@ export function decoder(stream: boolean): Decoder {
 
 /** Event-stream frames; done means `messageStop` and `metadata`: a stream that stops between frames was cut. */
 class StreamDecoder implements Decoder {
+  failure: Refusal | undefined
   readonly #frames = new EventStreamDecoder()
   readonly #state: State = { toolIndex: -1, stopped: false, done: false }
 
   push(bytes: Uint8Array): Event[] {
     const events: Event[] = []
-    for (const { headers, payload } of this.#read(bytes)) {
-      const body = asRecord(parseJson(Buffer.from(payload).toString('utf8'))) ?? {}
-      if (headers[':message-type'] !== 'event') throw streamException(headers[':exception-type'] ?? headers[':error-code'] ?? '')
-      step(this.#state, headers[':event-type'] ?? '', body, events)
-    }
+    this.failure = keepingEvents(events, () => {
+      for (const { headers, payload } of this.#read(bytes)) {
+        const body = asRecord(parseJson(Buffer.from(payload).toString('utf8'))) ?? {}
+        if (headers[':message-type'] !== 'event') throw streamException(headers[':exception-type'] ?? headers[':error-code'] ?? '')
+        step(this.#state, headers[':event-type'] ?? '', body, events)
+      }
+    })
     return events
   }
 
@@ -82,6 +85,7 @@ function delta(state: State, fields: Fields, events: Event[]): void {
 
 /** The document that Converse answers with. */
 class WholeDecoder implements Decoder {
+  readonly failure = undefined
   readonly #chunks: Uint8Array[] = []
 
   push(bytes: Uint8Array): Event[] {

@@ -2,7 +2,7 @@ import type { Event, FinishReason, Usage } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import { asCount, asList, asRecord, asText, parseJson } from '#kit/json.ts'
 import { SseDecoder } from '#kit/sse.ts'
-import type { Decoder } from '#infer/provider.ts'
+import { type Decoder, keepingEvents } from '#infer/provider.ts'
 import { inBandError } from './error.ts'
 
 export function decoder(stream: boolean): Decoder {
@@ -13,20 +13,27 @@ export function decoder(stream: boolean): Decoder {
 class StreamDecoder implements Decoder {
   readonly #sse = new SseDecoder()
   readonly #state: ChunkState = { started: false, finished: new Set() }
+  failure: Refusal | undefined
   #done = false
 
   push(bytes: Uint8Array): Event[] {
     const events: Event[] = []
-    for (const { data } of this.#sse.push(bytes)) {
-      if (this.#done) break
-      if (data === '[DONE]') {
-        // A stream that is done without a finish reason was not finished by the model.
-        if (this.#state.finished.size === 0) throw cut('the upstream ended the stream without a finish reason')
-        this.#done = true
-        events.push({ type: 'end' })
-      } else step(this.#state, parseJson(data), events)
-    }
+    this.failure = keepingEvents(events, () => {
+      for (const { data } of this.#sse.push(bytes)) this.#data(data, events)
+    })
     return events
+  }
+
+  #data(data: string, events: Event[]): void {
+    if (this.#done) return
+    if (data !== '[DONE]') {
+      step(this.#state, parseJson(data), events)
+      return
+    }
+    // A stream that is done without a finish reason was not finished by the model.
+    if (this.#state.finished.size === 0) throw cut('the upstream ended the stream without a finish reason')
+    this.#done = true
+    events.push({ type: 'end' })
   }
 
   end(): Event[] {
@@ -37,6 +44,7 @@ class StreamDecoder implements Decoder {
 
 /** One JSON document. */
 class WholeDecoder implements Decoder {
+  readonly failure = undefined
   readonly #chunks: Uint8Array[] = []
 
   push(bytes: Uint8Array): Event[] {

@@ -1,7 +1,16 @@
 /** OpenAPI 3.1 description of the admin API: what the status page and the command line use. */
 export function openApi(): object {
   const get = (summary: string, parameters: readonly object[] = []) => ({
-    get: { summary, parameters, security: [{ bearer: [] }], responses: { '200': { description: 'ok' }, '401': { description: 'no or bad credential' }, '403': { description: 'role missing' } } },
+    get: {
+      summary,
+      parameters,
+      security: [{ bearer: [] }],
+      responses: {
+        '200': { description: 'ok' },
+        '401': { description: 'no or bad credential' },
+        '403': { description: 'role missing' },
+      },
+    },
   })
   return {
     openapi: '3.1.0',
@@ -12,7 +21,9 @@ export function openApi(): object {
       '/admin/v1/requests': get('The latest audit entries of this process, newest first.', [
         { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } },
       ]),
-      '/admin/v1/requests/{id}': get('One audit entry.', [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }]),
+      '/admin/v1/requests/{id}': get('One audit entry.', [
+        { name: 'id', in: 'path', required: true, schema: { type: 'string' } },
+      ]),
     },
   }
 }
