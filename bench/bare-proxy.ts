@@ -25,7 +25,11 @@ class PassThrough implements Dispatcher.DispatchHandler {
     })
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     for (const name in headers) {
       const value = headers[name]
       if (value !== undefined && !HOP_BY_HOP.has(name)) this.#response.setHeader(name, value)
@@ -62,5 +66,7 @@ const server = createServer({ keepAliveTimeout: 120_000, noDelay: true }, (reque
 
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()
-  process.stdout.write(`bare proxy: http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}\n`)
+  process.stdout.write(
+    `bare proxy: http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}\n`,
+  )
 })

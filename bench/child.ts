@@ -63,7 +63,8 @@ function untilReady(child: ChildProcess, { name, ready }: ChildOptions): Promise
   return new Promise((resolve, reject) => {
     let said = ''
     let complained = ''
-    const fail = (why: string): void => reject(new Error(`${name} ${why}${complained === '' ? '' : `:\n${complained.trim()}`}`))
+    const fail = (why: string): void =>
+      reject(new Error(`${name} ${why}${complained === '' ? '' : `:\n${complained.trim()}`}`))
     const timer = setTimeout(() => fail(`was not ready within ${READY_TIMEOUT_MS / 1000} s`), READY_TIMEOUT_MS)
     child.stdout?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-KEPT_CHARS)

@@ -1,5 +1,5 @@
 import { type LoadResult, ask, leaveAtFirstContent, runLoad } from './load.ts'
-import { OTHER_CORE, coreBusyMs, processCpuMs, processRssMb } from './machine.ts'
+import { OTHER_CORE, TESTED_CORE, coreBusyMs, processCpuMs, processRssMb } from './machine.ts'
 import { type PromptKind, abortRequest, requestsFor, textOfAnswer } from './prompt.ts'
 import { median, quantiles } from './quantiles.ts'
 import type { RunningSide, Side, Surroundings } from './sides.ts'
@@ -84,7 +84,9 @@ class SideMeasure {
     const { status, body } = await ask(this.#running.address.url, request)
     const text = status === 200 ? textOfAnswer(body, isStream) : body
     if (status === 200 && text.includes(`I have written to ${EMAIL}. `)) return
-    throw new Error(`${this.#side.name} did not answer as it has to (${isStream ? 'stream' : 'whole'}, status ${status}): ${text.slice(0, 300)}`)
+    throw new Error(
+      `${this.#side.name} did not answer as it has to (${isStream ? 'stream' : 'whole'}, status ${status}): ${text.slice(0, 300)}`,
+    )
   }
 
   async #warmUp(): Promise<void> {
@@ -105,15 +107,34 @@ class SideMeasure {
   }
 
   /** One measurement, with the processor time that it took. */
-  async #load(key: string, kind: PromptKind, connections: number, durationMs: number, numbers: Record<string, number>): Promise<void> {
+  async #load(
+    key: string,
+    kind: PromptKind,
+    connections: number,
+    durationMs: number,
+    numbers: Record<string, number>,
+  ): Promise<void> {
     const { pid } = this.#running
     const requests = this.#requests(kind, this.#side.variants)
-    const before = { cpuMs: pid === undefined ? 0 : processCpuMs(pid), otherMs: coreBusyMs(OTHER_CORE), at: performance.now() }
-    const result = await runLoad({ url: this.#running.address.url, requests, connections, durationMs, isStream: kind.isStream })
+    const before = {
+      cpuMs: pid === undefined ? 0 : processCpuMs(pid),
+      testedMs: coreBusyMs(TESTED_CORE),
+      otherMs: coreBusyMs(OTHER_CORE),
+      at: performance.now(),
+    }
+    const result = await runLoad({
+      url: this.#running.address.url,
+      requests,
+      connections,
+      durationMs,
+      isStream: kind.isStream,
+    })
     const elapsedMs = performance.now() - before.at
     const failed = Object.entries(result.failures)
     if (failed.length > 0) {
-      process.stderr.write(`  ${this.#side.name} ${key}: failures ${failed.map(([what, count]) => `${count} × ${what}`).join(', ')}\n`)
+      process.stderr.write(
+        `  ${this.#side.name} ${key}: failures ${failed.map(([what, count]) => `${count} × ${what}`).join(', ')}\n`,
+      )
     }
     numbers[`${key}Rps`] = result.requestsPerS
     numbers[`${key}P50Ms`] = result.latencyMs.p50
@@ -126,6 +147,7 @@ class SideMeasure {
     const cpuMs = processCpuMs(pid) - before.cpuMs
     numbers[`${key}CpuMs`] = cpuMs / Math.max(1, result.requests)
     numbers[`${key}Core`] = cpuMs / elapsedMs
+    numbers[`${key}Foreign`] = Math.max(0, (coreBusyMs(TESTED_CORE) - before.testedMs - cpuMs) / elapsedMs)
   }
 
   async #shape(shape: StreamShape): Promise<void> {
@@ -138,7 +160,10 @@ class SideMeasure {
     await this.#shape(LONG_STREAM)
     const leftAt = new Map<number, bigint>()
     for (let first = 0; first < this.#plan.aborts; first += ABORTS_AT_ONCE) {
-      const ids = Array.from({ length: Math.min(ABORTS_AT_ONCE, this.#plan.aborts - first) }, (_, index) => first + index + 1)
+      const ids = Array.from(
+        { length: Math.min(ABORTS_AT_ONCE, this.#plan.aborts - first) },
+        (_, index) => first + index + 1,
+      )
       await Promise.all(
         ids.map(async (id) => {
           leftAt.set(id, await leaveAtFirstContent(this.#running.address.url, abortRequest(this.#running.address, id)))
@@ -176,5 +201,10 @@ async function stats(upstreamUrl: string): Promise<UpstreamStats> {
 /** The middle of each number over the rounds. */
 export function medians(rounds: readonly Numbers[]): Numbers {
   const keys = new Set(rounds.flatMap((round) => Object.keys(round)))
-  return Object.fromEntries([...keys].map((key) => [key, median(rounds.map((round) => round[key] ?? Number.NaN).filter((value) => !Number.isNaN(value)))]))
+  return Object.fromEntries(
+    [...keys].map((key) => [
+      key,
+      median(rounds.map((round) => round[key] ?? Number.NaN).filter((value) => !Number.isNaN(value))),
+    ]),
+  )
 }

@@ -146,7 +146,8 @@ export function leaveAtFirstContent(url: string, request: Buffer): Promise<bigin
     socket.setTimeout(20_000, () => socket.destroy(new Error('no content within 20 s')))
     socket.on('connect', () => socket.write(request))
     socket.on('data', (chunk: Buffer) => {
-      if (reader.push(chunk)) socket.destroy(new Error(`the answer was whole before it could be left (status ${reader.answer.status})`))
+      if (reader.push(chunk))
+        socket.destroy(new Error(`the answer was whole before it could be left (status ${reader.answer.status})`))
       if (!reader.answer.hasContent) return
       const at = process.hrtime.bigint()
       socket.destroy()

@@ -70,7 +70,10 @@ export function processCpuMs(pid: number): number {
 
 /** Milliseconds that a core was not idle. */
 export function coreBusyMs(core: number): number {
-  const line = readFileSync('/proc/stat', 'latin1').split('\n').find((text) => text.startsWith(`cpu${core} `)) ?? ''
+  const line =
+    readFileSync('/proc/stat', 'latin1')
+      .split('\n')
+      .find((text) => text.startsWith(`cpu${core} `)) ?? ''
   const [user = 0, nice = 0, system = 0, , , interrupt = 0, softInterrupt = 0] = line.split(' ').slice(1).map(Number)
   return (user + nice + system + interrupt + softInterrupt) * TICK_MS
 }
@@ -78,6 +81,25 @@ export function coreBusyMs(core: number): number {
 /** Resident megabytes (MB, 10^6 bytes) now, and the most there ever were. */
 export function processRssMb(pid: number): { readonly nowMb: number; readonly peakMb: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  const field = (name: string): number => (Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024) / 1e6
+  const field = (name: string): number =>
+    (Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024) / 1e6
   return { nowMb: field('VmRSS'), peakMb: field('VmHWM') }
+}
+
+const QUIET_SHARE = 0.1
+const QUIET_SAMPLE_MS = 500
+
+/**
+ * Waits until the cores that are measured on are idle but for a tenth.
+ * @returns the busy share of the last sample, 0 to 1: above a tenth when the wait was in vain.
+ */
+export async function untilQuiet(maxWaitMs: number): Promise<number> {
+  const started = performance.now()
+  for (;;) {
+    const before = { busyMs: coreBusyMs(TESTED_CORE) + coreBusyMs(OTHER_CORE), at: performance.now() }
+    await new Promise((resolve) => setTimeout(resolve, QUIET_SAMPLE_MS))
+    const busyMs = coreBusyMs(TESTED_CORE) + coreBusyMs(OTHER_CORE) - before.busyMs
+    const share = busyMs / (2 * (performance.now() - before.at))
+    if (share < QUIET_SHARE || performance.now() - started > maxWaitMs) return share
+  }
 }

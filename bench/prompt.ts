@@ -49,8 +49,15 @@ function chatBody(text: string, isStream: boolean, model: string): string {
 
 function requestOf({ url, headers }: Address, body: string): Buffer {
   const { host } = new URL(url)
-  const lines = Object.entries({ host, 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)), ...headers })
-  return Buffer.from(`POST /v1/chat/completions HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
+  const lines = Object.entries({
+    host,
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    ...headers,
+  })
+  return Buffer.from(
+    `POST /v1/chat/completions HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
+  )
 }
 
 /** The text of an answer, whole or streamed. */

@@ -60,7 +60,8 @@ export const SIDES: readonly Side[] = [
     what: 'the load generator talks to the upstream itself',
     isGuarded: false,
     variants: VARIANTS,
-    start: ({ upstreamUrl, clouds }) => Promise.resolve({ address: addressOf(upstreamUrl, clouds), pid: undefined, stop: () => Promise.resolve() }),
+    start: ({ upstreamUrl, clouds }) =>
+      Promise.resolve({ address: addressOf(upstreamUrl, clouds), pid: undefined, stop: () => Promise.resolve() }),
   },
   {
     name: 'bare',
@@ -141,10 +142,18 @@ async function startFull(surroundings: Surroundings): Promise<RunningSide> {
     ...configOf(surroundings),
     listen: { port: controlPort },
     guard: {
-      profiles: { balanced: { managed: 'always' }, strict: { managed: 'always', actions: { default: 'redact', SECRET: 'block' } } },
+      profiles: {
+        balanced: { managed: 'always' },
+        strict: { managed: 'always', actions: { default: 'redact', SECRET: 'block' } },
+      },
       contentSafety: {
         endpoint: clouds.contentSafetyUrl,
-        credential: { kind: 'header', header: 'ocp-apim-subscription-key', prefix: '', secret: { env: 'BENCH_CONTENT_SAFETY_KEY' } },
+        credential: {
+          kind: 'header',
+          header: 'ocp-apim-subscription-key',
+          prefix: '',
+          secret: { env: 'BENCH_CONTENT_SAFETY_KEY' },
+        },
       },
     },
     context: { endpoint: `http://127.0.0.1:${dataPort}` },
@@ -192,7 +201,14 @@ export function configOf({ clouds, upstreamUrl }: Pick<Surroundings, 'clouds' | 
     listen: { port: 0 },
     identity: {
       issuers: [
-        { kind: 'entra', name: 'entra', authority: clouds.entraUrl, v1Host: clouds.entraUrl, tenants: [clouds.tenant], audiences: [clouds.audience] },
+        {
+          kind: 'entra',
+          name: 'entra',
+          authority: clouds.entraUrl,
+          v1Host: clouds.entraUrl,
+          tenants: [clouds.tenant],
+          audiences: [clouds.audience],
+        },
       ],
     },
     policies: join(ROOT, 'policies'),

@@ -36,9 +36,11 @@ export const ECHO_MARK = 'Reply to '
 export const ABORT_MARK = 'abort-run-'
 
 const DEFAULT_SHAPE: StreamShape = { chunks: 20, writes: 5, gapMs: 0 }
-const SENTENCE = 'The invoice was checked against the order and both agree, so the payment can go out this week as it was planned. '
+const SENTENCE =
+  'The invoice was checked against the order and both agree, so the payment can go out this week as it was planned. '
 const ECHO_LEAD = 'I have written to '
-const EVENT_HEAD = 'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1764000000,"model":"bench-model",'
+const EVENT_HEAD =
+  'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1764000000,"model":"bench-model",'
 const USAGE = '{"prompt_tokens":260,"completion_tokens":170,"total_tokens":430}'
 const TAIL_EVENTS =
   `${EVENT_HEAD}"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n` +
@@ -161,7 +163,12 @@ function streamWrites({ chunks, writes }: StreamShape, echo: string): string[] {
   const perWrite = Math.ceil(deltas.length / Math.max(1, writes))
   const pieces: string[] = []
   for (let from = 0; from < deltas.length; from += perWrite) {
-    pieces.push(deltas.slice(from, from + perWrite).map(contentEvent).join(''))
+    pieces.push(
+      deltas
+        .slice(from, from + perWrite)
+        .map(contentEvent)
+        .join(''),
+    )
   }
   pieces[0] = `${EVENT_HEAD}"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n${pieces[0] ?? ''}`
   pieces.push(`${pieces.pop() ?? ''}${TAIL_EVENTS}`)
@@ -172,7 +179,8 @@ const WORDS = SENTENCE.split(/(?<= )/)
 
 function deltasOf(echo: string, chunks: number): string[] {
   const deltas = echo === '' ? [] : [ECHO_LEAD]
-  for (let from = 0; from < echo.length; from += ECHO_PIECE_CHARS) deltas.push(echo.slice(from, from + ECHO_PIECE_CHARS))
+  for (let from = 0; from < echo.length; from += ECHO_PIECE_CHARS)
+    deltas.push(echo.slice(from, from + ECHO_PIECE_CHARS))
   if (echo !== '') deltas.push('. ')
   for (let at = 0; deltas.length < chunks; at += 1) deltas.push(WORDS[at % WORDS.length] ?? '')
   return deltas

@@ -56,3 +56,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 process.exitCode = await main(process.argv.slice(2))
+// The channel to a parent process would keep this one alive.
+if (process.connected) process.disconnect()

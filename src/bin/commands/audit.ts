@@ -15,10 +15,10 @@ export const command: Command = {
   },
   run: async (given) => {
     const [what, id, ...more] = given.words
-    const folder = await trailFolder(given.text('data') ?? '.thinplane')
-    if (what === 'verify' && id === undefined) return verify(folder, given)
-    if (what === 'show' && id !== undefined && more.length === 0) return show(folder, id, given)
-    if (what === 'export' && id === undefined) return exportTrail(folder)
+    const folder = () => trailFolder(given.text('data') ?? '.thinplane')
+    if (what === 'verify' && id === undefined) return verify(await folder(), given)
+    if (what === 'show' && id !== undefined && more.length === 0) return show(await folder(), id, given)
+    if (what === 'export' && id === undefined) return exportTrail(await folder())
     throw new WrongUsage('write `verify`, `show ID` or `export`')
   },
 }

@@ -30,7 +30,8 @@ code, pre, .mono { font-family: var(--mono); font-size: 0.87em; }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .hush { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
-.top { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 20px; max-width: 1240px; margin: 0 auto; padding: 28px 28px 4px; }
+.top { position: sticky; top: 0; z-index: 2; background: var(--ground); }
+.top > div { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 20px; max-width: 1240px; margin: 0 auto; padding: 20px 28px 14px; }
 .top h1 { display: flex; align-items: center; gap: 10px; font-size: 20px; font-weight: 650; letter-spacing: -0.01em; }
 .mark { display: grid; gap: 3px; width: 20px; }
 .mark i { display: block; height: 4px; border-radius: 2px; }
@@ -41,17 +42,21 @@ code, pre, .mono { font-family: var(--mono); font-size: 0.87em; }
 main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 28px; max-width: 1240px; margin: 0 auto; padding: 16px 28px 72px; }
 #plane { display: grid; grid-template-columns: minmax(0, 1fr); gap: 28px; transition: opacity 0.3s; }
 #plane.stale { opacity: 0.55; }
-section > h2, .panel > h2 { font-size: 13px; font-weight: 600; color: var(--muted); margin-bottom: 10px; }
+section > h2 { font-size: 13px; font-weight: 600; color: var(--muted); margin-bottom: 10px; }
+section > h2 span { font-weight: 400; }
 .panel { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 18px 20px; min-width: 0; }
 
-.state { display: inline-flex; align-items: center; gap: 7px; font-weight: 550; white-space: nowrap; }
+.state { display: inline-flex; align-items: center; gap: 7px; white-space: nowrap; }
 .state::before { content: ''; flex: none; width: 8px; height: 8px; border-radius: 50%; background: var(--local); }
 .state.good::before { background: var(--good); }
 .state.warn::before { background: var(--warn); border-radius: 2px; }
-.state.bad::before { background: var(--bad); border-radius: 2px; transform: rotate(45deg); }
-.good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); } .shield { color: var(--shield); }
+.state.bad::before { background: var(--bad); border-radius: 1px; transform: rotate(45deg); }
+.state.warn { color: var(--warn); } .state.bad { color: var(--bad); } .state.shield { color: var(--shield); }
+.state.shield::before { background: var(--shield); border-radius: 2px; }
+.top .state, .stop .state { font-weight: 600; }
 
 .notices { display: grid; gap: 10px; }
+.notices:empty { display: none; }
 .notice { border: 1px solid var(--line); border-left: 4px solid var(--warn); border-radius: 8px; background: var(--surface); padding: 12px 16px; overflow-wrap: anywhere; white-space: pre-wrap; }
 .notice.bad { border-left-color: var(--bad); color: var(--text); }
 .notice b { display: block; }
@@ -99,11 +104,16 @@ td .sub { display: block; color: var(--muted); font-size: 13px; overflow-wrap: a
 .facts dl, dl.facts { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 5px 16px; font-size: 14px; }
 dl.facts dt { color: var(--muted); white-space: nowrap; }
 dl.facts dd { overflow-wrap: anywhere; }
+dl.facts dd .state { white-space: normal; }
 
-.requests > td, .requests tr.row > td { cursor: pointer; }
-tr.row:hover > td { background: var(--sunken); }
-tr.row > td:first-child { padding-left: 10px; } tr.row > td:last-child, .requests th:last-child { padding-right: 10px; }
-.requests th:first-child { padding-left: 10px; }
+tr.row > td { cursor: pointer; }
+.clip, .clip .sub { display: block; max-width: 18ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.requests > * > tr.row > td, .requests > thead th { padding-right: 12px; }
+.requests tr.row { font-size: 13.5px; }
+td .code { font-size: 11px; white-space: nowrap; }
+@media (min-width: 861px) { tr.row:hover > td { background: var(--sunken); } }
+tr.row > td:first-child { padding-left: 10px; } tr.row > td:last-child, .requests > thead th:last-child { padding-right: 10px; }
+.requests > thead th:first-child { padding-left: 10px; }
 tr.row.fresh > td { animation: arrive 1.6s ease-out; }
 @keyframes arrive { from { background: var(--sunken); } }
 .opener { display: inline-flex; align-items: baseline; gap: 6px; border: 0; padding: 0; background: none; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -141,8 +151,9 @@ tr.detail > td { background: var(--sunken); padding: 20px; border-top: 0; }
   .trio { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 860px) {
-  .top { padding: 20px 16px 0; } main { padding: 12px 16px 56px; } .top .facts { flex-basis: 100%; }
-  .panel { padding: 16px; }
+  .top > div { padding: 14px 16px 12px; } main { padding: 4px 16px 56px; } .top .facts { order: 1; flex-basis: 100%; } #forget { margin-left: auto; }
+  .panel { padding: 16px; } .scroll { margin: 0 -16px; padding: 0 16px; } .clip { max-width: none; }
+  #targets td:first-child { min-width: 150px; }
   .requests, .requests > tbody, .requests tr.row, .requests tr.detail, .requests tr.detail > td { display: block; }
   .requests > thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .requests tr.row { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 4px 16px; padding: 12px 0; border-top: 1px solid var(--line); }
@@ -151,7 +162,8 @@ tr.detail > td { background: var(--sunken); padding: 20px; border-top: 0; }
   .requests tr.row > td.wide { grid-column: 1 / -1; }
   .requests tr.row > td.none { display: none; }
   tr.detail > td { padding: 16px !important; border-radius: 8px; }
-  .fall td.track { width: auto; min-width: 120px; }
+  .requests tr.row > td:first-child { grid-column: 1 / -1; font-size: 15px; }
+  .fall td.track { width: 99%; min-width: 100px; } .fall th:last-child, .fall td:last-child { display: none; }
 }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 @media (forced-colors: active) { .bar, .cloud { border: 1px solid; } }

@@ -279,7 +279,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   // Requests: an entry never changes, so rows are made once and moved, and an open one stays open.
   function drawRequests() {
     const { requests } = seen
-    byId('count').textContent = requests.length === 0 ? '' : 'the latest ' + requests.length + ', medians above are theirs'
+    byId('count').textContent = requests.length === 0 ? '' : 'the latest ' + requests.length + '; the times in the picture are their medians'
     byId('empty').hidden = requests.length > 0
     byId('listed').hidden = requests.length === 0
     if (requests.length === 0) once('paste', [seen.status.aliases.map(({ name }) => name), seen.key], drawPaste)
@@ -310,9 +310,9 @@ export const STATUS_PAGE_SCRIPT = String.raw`
     const line = node('tr', { class: seen.first ? 'row' : 'row fresh', role: 'row' }, [
       cell(opener),
       cell(callerOf(entry), { label: 'Caller' }),
-      cell([entry.alias || '–', entry.target === '' ? null : sub('→ ' + entry.target)], { label: 'Model' }),
-      cell(stateNode(OUTCOMES[entry.outcome] || '', entry.outcome), { label: 'Outcome' }),
-      cell(node('span', { title: entry.code, text: String(entry.status) }, entry.code === '' ? [] : [sub(entry.code)]), { label: 'Status', class: 'num' }),
+      cell(node('span', { class: 'clip', title: entry.target }, [entry.alias || '–', entry.target === '' ? null : sub('→ ' + entry.target)]), { label: 'Model' }),
+      cell([stateNode(OUTCOMES[entry.outcome] || '', entry.outcome), entry.code === '' ? '' : node('span', { class: 'sub code', text: entry.code })], { label: 'Outcome' }),
+      cell(String(entry.status), { label: 'Status', class: 'num' }),
       cell(ms(entry.ms), { label: 'Total', class: 'num' }),
       cell(ms(entry.firstContentMs), { label: 'First content', class: 'num' }),
       cell(lagOf(entry), { label: 'Lag' }),
@@ -341,7 +341,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   }
   function callerOf({ principal }) {
     if (!principal) return node('span', { class: 'muted', text: 'not identified' })
-    return node('span', {}, [principal.subject, sub(principal.kind + ' of ' + principal.tenant)])
+    return node('span', { class: 'clip', title: principal.subject }, [principal.subject, sub(principal.kind + ' of ' + principal.tenant)])
   }
   function lagOf({ lag }) {
     if (lag.stage === '') return node('span', { class: 'muted', text: '–' })
@@ -385,28 +385,30 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   }
   function waterfall(entry) {
     const whole = Math.max(entry.ms, 0.001, ...entry.stages.map(({ startMs, ms: took }) => startMs + took))
-    const rows = entry.stages.map(({ stage, place, startMs, ms: took }) => {
+    const inOrder = entry.stages.slice().sort((a, b) => a.startMs - b.startMs)
+    const rows = inOrder.map(({ stage, place, startMs, ms: took }) => {
       const left = Math.min(99, (startMs / whole) * 100)
       const width = Math.min(100 - left, (took / whole) * 100)
       const isThin = width < 6
       const bar = node('span', { class: isThin ? 'bar thin' : 'bar', cloud: cloudOf(place), text: isThin ? '' : letterOf(place) })
       bar.style.left = left + '%'
       bar.style.width = width + '%'
-      const rail = node('div', { class: 'rail' }, [bar])
+      const rail = node('div', { class: 'rail' })
+      if (entry.firstContentMs >= 0) {
+        const mark = node('span', { class: 'first' })
+        mark.style.left = (entry.firstContentMs / whole) * 100 + '%'
+        rail.append(mark)
+      }
+      rail.append(bar)
       if (isThin) {
         const letter = node('span', { class: 'letter', cloud: cloudOf(place), text: letterOf(place) })
         if (left + width > 92) letter.style.right = 'calc(' + (100 - left) + '% + 5px)'
         else letter.style.left = 'calc(max(' + (left + width) + '%, ' + left + '% + 3px) + 5px)'
         rail.append(letter)
       }
-      if (entry.firstContentMs >= 0) {
-        const mark = node('span', { class: 'first' })
-        mark.style.left = (entry.firstContentMs / whole) * 100 + '%'
-        rail.append(mark)
-      }
       return cells(cell(stage), cell(rail, { class: 'track', 'aria-hidden': 'true' }), cell(ms(took), { class: 'num' }), cell(place, { class: 'muted' }))
     })
-    return node('div', { class: 'scroll' }, [table({ class: 'fall', caption: 'Stages of the request, in order of their end' }, [['Stage', ''], ['0 to ' + ms(whole), ''], ['Time', 'num'], ['Place', '']], rows)])
+    return node('div', { class: 'scroll' }, [table({ class: 'fall', caption: 'Stages of the request, in order of their beginning' }, [['Stage', ''], ['0 to ' + ms(whole), ''], ['Time', 'num'], ['Place', '']], rows)])
   }
   function legend(entry) {
     const clouds = [...new Set(entry.stages.map(({ place }) => cloudOf(place)))]

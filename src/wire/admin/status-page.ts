@@ -20,12 +20,12 @@ const PAGE = `<!doctype html>
 <style>${STATUS_PAGE_CSS}</style>
 </head>
 <body>
-<header class="top">
+<header class="top"><div>
   <h1><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Thinplane</h1>
   <span id="state" class="state" role="status">Asking</span>
   <p id="facts" class="facts small muted"></p>
   <button id="forget" type="button" class="small" hidden>Forget the key</button>
-</header>
+</div></header>
 <main>
   <div id="notices" class="notices" role="alert"></div>
   <noscript><p class="notice">This page asks the admin API by script, which this browser does not run. <code>thinplane audit show ID</code> shows a request in a terminal.</p></noscript>
