@@ -64,7 +64,11 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   // Side by side: what leaves here holds placeholders already, and neither waits for the other.
   const topK = ask.ground?.topK ?? alias.topK
   const [safety, context] = await Promise.all([
-    recorder.stage('check', () => check(world.safety, draft, trip), () => world.safety && placeName(world.safety.place)),
+    recorder.stage(
+      'check',
+      () => check(world.safety, draft, trip),
+      () => world.safety && placeName(world.safety.place),
+    ),
     recorder.stage(
       'ground',
       () => ground(world.context, { principal, permit, ask: draft.ask, topK, residency: alias.residency }, trip),
@@ -72,7 +76,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
     ),
   ])
   recorder.checked(safety)
-  recorder.grounded(context?.receipt)
+  recorder.grounded(context)
   admitVerdict(safety)
 
   const passages = context?.passages ?? []

@@ -7,6 +7,7 @@ import { startControlPlane } from '#bin/control-plane.ts'
 import { localConfig, localEnvironment } from '#bin/local-setup.ts'
 import { readKeys, writeKeys } from '#bin/state.ts'
 import type { Entry } from '#contract/entry.ts'
+import { asRecord, asText, parseJson } from '#kit/json.ts'
 import { createKey } from '#identity/key.ts'
 import { createLog } from '#observe/log.ts'
 import type { SimCloudsOptions } from '#simclouds/options.ts'
@@ -33,7 +34,12 @@ export interface ConfigDraft {
 /** A control plane in this process, in front of simulated clouds without latency; no data plane. */
 export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOptions = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'thinplane-test-'))
-  const clouds = await startSimClouds({ latencyScale: 0, cloudRun: { firstTokenMs: 0, tokenMs: 0 }, bedrock: { firstTokenMs: 0, tokenMs: 0 }, ...cloudOptions })
+  const clouds = await startSimClouds({
+    latencyScale: 0,
+    cloudRun: { firstTokenMs: 0, tokenMs: 0 },
+    bedrock: { firstTokenMs: 0, tokenMs: 0 },
+    ...cloudOptions,
+  })
   const yaml = localConfig({
     port: 0,
     policies: join(ROOT, 'policies'),
@@ -49,8 +55,14 @@ export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOpt
   const keysFile = join(folder, 'keys.json')
   await writeFile(file, stringify(draft))
   const roles = ['developer', 'restricted', 'viewer'] as const
-  const made = roles.map((role) => ({ role, ...createKey({ tenant: 'test', subject: `${role}-caller`, roles: [role] }) }))
-  await writeKeys(keysFile, made.map(({ record }) => record))
+  const made = roles.map((role) => ({
+    role,
+    ...createKey({ tenant: 'test', subject: `${role}-caller`, roles: [role] }),
+  }))
+  await writeKeys(
+    keysFile,
+    made.map(({ record }) => record),
+  )
   const logged: string[] = []
   const control = await startControlPlane({
     file,
@@ -67,9 +79,11 @@ export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOpt
     logged,
     key: keyOf('developer'),
     keyOf,
-    addKey: async (key: ReturnType<typeof createKey>) => writeKeys(keysFile, [...(await readKeys(keysFile)), key.record]),
+    addKey: async (key: ReturnType<typeof createKey>) =>
+      writeKeys(keysFile, [...(await readKeys(keysFile)), key.record]),
     /** The audit entry of a request, once it is durable. */
-    entry: (id: string): Promise<Entry> => eventually(() => control.recent.find((entry) => entry.id === id), `entry ${id}`),
+    entry: (id: string): Promise<Entry> =>
+      eventually(() => control.recent.find((entry) => entry.id === id), `entry ${id}`),
     recent: control.recent,
     trail: () => readFile(join(folder, 'audit', '00000000.log'), 'utf8'),
     close: async () => {
@@ -109,10 +123,20 @@ export interface Raw {
 }
 
 /** A plain HTTP call, for what no SDK would send. */
-export async function post(url: string, path: string, key: string | undefined, body: string, headers: Record<string, string> = {}): Promise<Raw> {
+export async function post(
+  url: string,
+  path: string,
+  key: string | undefined,
+  body: string,
+  headers: Record<string, string> = {},
+): Promise<Raw> {
   const answer = await fetch(url + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers },
+    headers: {
+      'content-type': 'application/json',
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...headers,
+    },
     body,
   })
   return { status: answer.status, headers: answer.headers, text: await answer.text() }
@@ -120,4 +144,10 @@ export async function post(url: string, path: string, key: string | undefined, b
 
 export function chat(text: string, more: object = {}): string {
   return JSON.stringify({ model: 'chat', messages: [{ role: 'user', content: text }], ...more })
+}
+
+/** The error object of an answer, whichever dialect. */
+export function errorOf({ text }: Raw): { readonly code: string; readonly message: string } {
+  const error = asRecord(asRecord(parseJson(text))?.['error'])
+  return { code: asText(error?.['code']) ?? '', message: asText(error?.['message']) ?? '' }
 }

@@ -27,7 +27,11 @@ const KEPT_LINES = 12
  * this process alone and the order of stopping is ours; when this process dies, the closed channel stops it.
  */
 export function startChild({ name, file, args, environment, onMessage }: ChildOptions): Child {
-  const child = fork(file, [...args], { detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...environment } })
+  const child = fork(file, [...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...environment },
+  })
   const lines: string[] = []
   child.stderr?.setEncoding('utf8').on('data', (text: string) => keep(lines, text))
   child.stdout?.resume()
@@ -81,5 +85,10 @@ function keep(lines: string[], text: string): void {
 /** Our commands say in one line, as their last words, why they could not start. */
 function reasonOf(lines: readonly string[]): string | undefined {
   const at = lines.findLastIndex((line) => line.startsWith('thinplane '))
-  return at === -1 ? lines.at(-1) : lines.slice(at).join('\n').replace(/^thinplane [a-z]+: /, '')
+  return at === -1
+    ? lines.at(-1)
+    : lines
+        .slice(at)
+        .join('\n')
+        .replace(/^thinplane [a-z]+: /, '')
 }

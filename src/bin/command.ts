@@ -13,7 +13,10 @@ export interface Command {
 }
 
 export type Options = Readonly<
-  Record<string, { readonly type: 'string' | 'boolean'; readonly short?: string; readonly help: string; readonly value?: string }>
+  Record<
+    string,
+    { readonly type: 'string' | 'boolean'; readonly short?: string; readonly help: string; readonly value?: string }
+  >
 >
 
 export interface Given {
@@ -30,7 +33,12 @@ export class WrongUsage extends Error {}
 
 /** @throws {WrongUsage} with what to write instead. */
 export function parseGiven(command: Command, args: readonly string[]): Given {
-  const options = Object.fromEntries(Object.entries(command.options).map(([name, { type, short }]) => [name, short === undefined ? { type } : { type, short }]))
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([name, { type, short }]) => [
+      name,
+      short === undefined ? { type } : { type, short },
+    ]),
+  )
   let parsed: { values: Record<string, unknown>; positionals: string[] }
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: command.takesWords === true, strict: true })
@@ -49,15 +57,17 @@ export function parseGiven(command: Command, args: readonly string[]): Given {
       const value = text(name)
       if (value === undefined) return undefined
       const number = Number(value)
-      if (!/^\d+$/.test(value) || number < min || number > max) throw new WrongUsage(`--${name} takes a whole number from ${min} to ${max}`)
+      if (!/^\d+$/.test(value) || number < min || number > max)
+        throw new WrongUsage(`--${name} takes a whole number from ${min} to ${max}`)
       return number
     },
   }
 }
 
 export function helpOf(verb: string, { summary, usage, options }: Command): string {
-  const rows = Object.entries({ ...options, help: { type: 'boolean' as const, short: 'h', help: 'show this' } }).map(([name, option]) => {
-    const value = 'value' in option && option.value !== undefined ? ` ${option.value}` : ''
+  const all: Options = { ...options, help: { type: 'boolean', short: 'h', help: 'show this' } }
+  const rows = Object.entries(all).map(([name, option]) => {
+    const value = option.value === undefined ? '' : ` ${option.value}`
     return [`  --${name}${value}${option.short === undefined ? '' : `, -${option.short}`}`, option.help] as const
   })
   const width = Math.max(...rows.map(([left]) => left.length)) + 2

@@ -50,8 +50,11 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   const audit = await openAuditLog(join(dataFolder, 'audit'))
   if (audit.mended !== '') log.warn('audit trail mended', { what: audit.mended })
   const recent: Entry[] = []
-  let serving: Serving | undefined
-  const metrics = createGatewayMetrics({ inFlight: () => serving?.inFlight ?? 0, auditEntries: () => audit.size })
+  const served: { serving?: Serving } = {}
+  const metrics = createGatewayMetrics({
+    inFlight: () => served.serving?.inFlight ?? 0,
+    auditEntries: () => audit.size,
+  })
   const border = openBorder({ from: config.place, rules: DEFAULT_RULES, egressMicroUsd, observe: metrics.crossing })
   const otlp = startOtlp(loaded, border, options)
   const lasting: Lasting = {
@@ -72,7 +75,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   }
   const current = await firstWorld(loaded, lasting, audit.close.bind(audit))
   const reload = { atEpochMs: startedEpochMs, problem: '' }
-  serving = await serve({
+  const serving = await serve({
     host: config.listen.host,
     port: options.port ?? config.listen.port,
     maxBodyBytes: config.listen.maxBodyBytes,
@@ -81,25 +84,31 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     run: (call) => journey(current.built.world, call),
     pages: (request) =>
       answerPage(
-        { world: () => current.built.world, metrics, recent: () => recent, startedEpochMs, notReady: () => audit.trouble, reload: () => reload },
+        {
+          world: () => current.built.world,
+          metrics,
+          recent: () => recent,
+          startedEpochMs,
+          notReady: () => audit.trouble,
+          reload: () => reload,
+        },
         request,
       ),
   }).catch(async (error: unknown) => {
     await audit.close()
     throw error
   })
+  served.serving = serving
   const stopWatching = watchFiles(
     () => [options.file, current.built.policyFolder, current.built.keysFile],
     () => reloadWorld(options, lasting, current, reload),
   )
-  const { url } = serving
-  const own = serving
   return {
-    url,
+    url: serving.url,
     recent,
     close: async (drainMs) => {
       stopWatching()
-      await own.close(drainMs)
+      await serving.close(drainMs)
       await Promise.race([otlp?.close(), new Promise((resolve) => setTimeout(resolve, 500).unref())])
       await border.close(200)
       await audit.close()
@@ -107,7 +116,11 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   }
 }
 
-async function firstWorld(loaded: LoadedConfig, lasting: Lasting, onFailure: () => Promise<void>): Promise<{ built: Built }> {
+async function firstWorld(
+  loaded: LoadedConfig,
+  lasting: Lasting,
+  onFailure: () => Promise<void>,
+): Promise<{ built: Built }> {
   try {
     return { built: await buildWorld(loaded, lasting) }
   } catch (error) {
@@ -117,7 +130,12 @@ async function firstWorld(loaded: LoadedConfig, lasting: Lasting, onFailure: () 
 }
 
 /** Keeps the last good configuration when the new one can not be used, and says what changed when it can. */
-async function reloadWorld({ file, log }: ControlOptions, lasting: Lasting, current: { built: Built }, reload: { atEpochMs: number; problem: string }): Promise<void> {
+async function reloadWorld(
+  { file, log }: ControlOptions,
+  lasting: Lasting,
+  current: { built: Built },
+  reload: { atEpochMs: number; problem: string },
+): Promise<void> {
   reload.atEpochMs = Date.now()
   try {
     const before = current.built.loaded.config
@@ -134,13 +152,28 @@ async function reloadWorld({ file, log }: ControlOptions, lasting: Lasting, curr
   }
 }
 
-function startOtlp({ config, resolve }: LoadedConfig, border: Border, { environment }: ControlOptions): OtlpExporter | undefined {
+function startOtlp(
+  { config, resolve }: LoadedConfig,
+  border: Border,
+  { environment }: ControlOptions,
+): OtlpExporter | undefined {
   const { otlp } = config.observe
   if (otlp === undefined) return undefined
-  const credential = resolveCredential(otlp.credential, 'observe.otlp.credential', { environment, resolve, problems: [] })
+  const credential = resolveCredential(otlp.credential, 'observe.otlp.credential', {
+    environment,
+    resolve,
+    problems: [],
+  })
   const send = async (body: string): Promise<number> => {
     const answer = await border.cross(
-      { requestId: '', traceId: '0'.repeat(31) + '1', sampled: false, signal: new AbortController().signal, crossings: [], calls: new Map() },
+      {
+        requestId: '',
+        traceId: '0'.repeat(31) + '1',
+        sampled: false,
+        signal: new AbortController().signal,
+        crossings: [],
+        calls: new Map(),
+      },
       {
         layer: 'telemetry',
         to: otlp.place,

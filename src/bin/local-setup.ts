@@ -30,14 +30,27 @@ export function localConfig(setup: LocalSetup): string {
   const targets = {
     ...(upstream === undefined
       ? {}
-      : { [upstream.name]: { provider: 'openai-compatible', place: { cloud: 'local', region: 'local' }, endpoint: upstream.endpoint, model: upstream.model } }),
+      : {
+          [upstream.name]: {
+            provider: 'openai-compatible',
+            place: { cloud: 'local', region: 'local' },
+            endpoint: upstream.endpoint,
+            model: upstream.model,
+          },
+        }),
     'vllm-us-east4': {
       provider: 'openai-compatible',
       place: places['cloud-run'],
       endpoint: urls['cloud-run'],
       model: settings.cloudRun.models[0],
-      ...(settings.cloudRun.bearer === undefined ? {} : { credential: { kind: 'header', secret: { env: 'THINPLANE_SIM_CLOUD_RUN_TOKEN' } } }),
-      price: { input: 0.22, output: 0.22, source: 'Llama 3.1 8B on Bedrock, models.dev 2026-11-10, as a stand-in for a shared L4' },
+      ...(settings.cloudRun.bearer === undefined
+        ? {}
+        : { credential: { kind: 'header', secret: { env: 'THINPLANE_SIM_CLOUD_RUN_TOKEN' } } }),
+      price: {
+        input: 0.22,
+        output: 0.22,
+        source: 'Llama 3.1 8B on Bedrock, models.dev 2026-11-10, as a stand-in for a shared L4',
+      },
       simulated: true,
     },
     'bedrock-us-east-1': {
@@ -76,7 +89,12 @@ export function localConfig(setup: LocalSetup): string {
       contentSafety: {
         endpoint: urls['content-safety'],
         place: places['content-safety'],
-        credential: { kind: 'header', header: 'ocp-apim-subscription-key', prefix: '', secret: { env: 'THINPLANE_SIM_CONTENT_SAFETY_KEY' } },
+        credential: {
+          kind: 'header',
+          header: 'ocp-apim-subscription-key',
+          prefix: '',
+          secret: { env: 'THINPLANE_SIM_CONTENT_SAFETY_KEY' },
+        },
       },
     },
     context: { endpoint: `http://127.0.0.1:${setup.dataPort}` },

@@ -35,7 +35,11 @@ export async function answerPage(deps: PageDeps, request: PageRequest): Promise<
       return reason === undefined ? text(200, 'ok\n') : text(503, `${reason}\n`)
     }
     case '/metrics':
-      return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: deps.metrics.show() }
+      return {
+        status: 200,
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+        body: deps.metrics.show(),
+      }
     case '/.well-known/jwks.json':
       return json(deps.world().context?.passports.jwks ?? { keys: [] })
     case '/':
@@ -46,7 +50,11 @@ export async function answerPage(deps: PageDeps, request: PageRequest): Promise<
     case '/admin/v1/openapi.json':
       return json(openApi())
     default:
-      return path.startsWith('/v1/models/') ? oneModel(deps, request) : path.startsWith('/admin/v1/') ? admin(deps, request) : undefined
+      return path.startsWith('/v1/models/')
+        ? oneModel(deps, request)
+        : path.startsWith('/admin/v1/')
+          ? admin(deps, request)
+          : undefined
   }
 }
 
@@ -54,7 +62,8 @@ async function oneModel(deps: PageDeps, request: PageRequest): Promise<PageAnswe
   await identify(deps.world().identity, request, request.trip)
   const id = decodeURIComponent(request.path.slice('/v1/models/'.length))
   const model = models(deps.world(), deps.startedEpochMs).find((candidate) => candidate.id === id)
-  if (model === undefined) throw new Refusal('ROUTE_UNKNOWN_MODEL', 'there is no such model, GET /v1/models lists them', { param: 'model' })
+  if (model === undefined)
+    throw new Refusal('ROUTE_UNKNOWN_MODEL', 'there is no such model, GET /v1/models lists them', { param: 'model' })
   return json(model)
 }
 
@@ -69,7 +78,9 @@ function models({ policy, route }: World, startedEpochMs: number) {
       collections: alias.collections,
       targets: alias.targets.flatMap((name) => {
         const target = route.targets.get(name)
-        return target === undefined ? [] : [{ name, model: target.model, place: placeName(target.place), simulated: target.simulated }]
+        return target === undefined
+          ? []
+          : [{ name, model: target.model, place: placeName(target.place), simulated: target.simulated }]
       }),
     },
   }))
@@ -85,7 +96,11 @@ async function admin(deps: PageDeps, request: PageRequest): Promise<PageAnswer |
   if (request.path.startsWith('/admin/v1/requests/')) {
     const id = request.path.slice('/admin/v1/requests/'.length)
     const entry = deps.recent().find((candidate) => candidate.id === id)
-    if (entry === undefined) throw new Refusal('WIRE_NOT_FOUND', 'this request is not among the latest, `thinplane audit show ID` reads the whole trail')
+    if (entry === undefined)
+      throw new Refusal(
+        'WIRE_NOT_FOUND',
+        'this request is not among the latest, `thinplane audit show ID` reads the whole trail',
+      )
     return json(entry)
   }
   return undefined
@@ -129,14 +144,19 @@ function status({ world, startedEpochMs, notReady, reload }: PageDeps) {
 /** Nothing from elsewhere, nothing inline but what the page's own hashes allow. */
 const PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 }
 
 function json(value: unknown): PageAnswer {
-  return { status: 200, headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }, body: JSON.stringify(value) }
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
+    body: JSON.stringify(value),
+  }
 }
 
 function text(status: number, body: string): PageAnswer {

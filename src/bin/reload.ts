@@ -57,4 +57,3 @@ export function needsRestart(before: Config, after: Config): string[] {
     { listen: after.listen, name: after.name, place: after.place, data: after.data, observe: after.observe },
   )
 }
-

@@ -9,14 +9,29 @@ export function showEntry(json: string): string {
 
 function head(entry: Entry & { readonly seq: number }): string {
   const principal = entry.principal
-  const who = principal === undefined ? 'not identified' : `${principal.kind} ${principal.subject} of ${principal.tenant}, roles ${principal.roles.join(', ') || 'none'}, by ${principal.via}`
+  const who =
+    principal === undefined
+      ? 'not identified'
+      : `${principal.kind} ${principal.subject} of ${principal.tenant}, roles ${principal.roles.join(', ') || 'none'}, by ${principal.via}`
   const rows: readonly (readonly [string, string])[] = [
     ['request', `${entry.id}   entry ${entry.seq}   ${new Date(entry.atEpochMs).toISOString()}`],
-    ['outcome', `${entry.outcome} (${entry.status}${entry.code === '' ? '' : ` ${entry.code}`}) in ${entry.ms} ms${entry.firstContentMs < 0 ? '' : `, first content after ${entry.firstContentMs} ms`}`],
+    [
+      'outcome',
+      `${entry.outcome} (${entry.status}${entry.code === '' ? '' : ` ${entry.code}`}) in ${entry.ms} ms${entry.firstContentMs < 0 ? '' : `, first content after ${entry.firstContentMs} ms`}`,
+    ],
     ['caller', who],
-    ['model', `${entry.alias}${entry.target === '' ? '' : ` -> ${entry.target}`}   ${entry.dialect}${entry.stream ? ', streamed' : ''}`],
-    ['policy', `${entry.policy.policies.join(', ') || 'none'}   guard ${entry.policy.guardProfile || 'none'}${entry.policy.forbidden.length === 0 ? '' : `   forbidden targets ${entry.policy.forbidden.join(', ')}`}`],
-    ['safety', `${entry.safety.verdict}${entry.safety.over.map(({ category, severity }) => ` ${category} ${severity}`).join(',')}`],
+    [
+      'model',
+      `${entry.alias}${entry.target === '' ? '' : ` -> ${entry.target}`}   ${entry.dialect}${entry.stream ? ', streamed' : ''}`,
+    ],
+    [
+      'policy',
+      `${entry.policy.policies.join(', ') || 'none'}   guard ${entry.policy.guardProfile || 'none'}${entry.policy.forbidden.length === 0 ? '' : `   forbidden targets ${entry.policy.forbidden.join(', ')}`}`,
+    ],
+    [
+      'safety',
+      `${entry.safety.verdict}${entry.safety.over.map(({ category, severity }) => ` ${category} ${severity}`).join(',')}`,
+    ],
     ['tokens', tokens(entry)],
     ['cost', `model ${usd(entry.cost.modelMicroUsd)}, egress ${usd(entry.cost.egressMicroUsd)}`],
     ['lag', `${entry.lag.stage} in ${entry.lag.place}: ${entry.lag.ms} ms`],
@@ -33,7 +48,11 @@ function tokens({ usage, usageEstimated }: Entry): string {
 
 const BAR_CHARS = 30
 
-function stages({ stages: list, ms }: Entry): string {
+function stages({ stages: own, remote, ms }: Entry): string {
+  // What another process did stands under the stage that asked it to.
+  const list = own.flatMap((stage) =>
+    stage.stage === 'ground' ? [stage, ...remote.map((part) => ({ ...part, stage: ` ${part.stage}` }))] : [stage],
+  )
   const rows = list.map(({ stage, place, startMs, ms: own }) => {
     const before = Math.min(BAR_CHARS - 1, Math.floor((startMs / Math.max(ms, 0.001)) * BAR_CHARS))
     const width = Math.max(1, Math.min(BAR_CHARS - before, Math.round((own / Math.max(ms, 0.001)) * BAR_CHARS)))

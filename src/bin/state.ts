@@ -16,8 +16,12 @@ export interface State {
 
 export async function openState(folder: string): Promise<State> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const masterKey = await readOrMake(join(folder, 'master.key'), () => Promise.resolve(randomBytes(32).toString('base64')))
-  const passportKey = await readOrMake(join(folder, 'passport.jwk'), async () => JSON.stringify(await createPassportKey()))
+  const masterKey = await readOrMake(join(folder, 'master.key'), () =>
+    Promise.resolve(randomBytes(32).toString('base64')),
+  )
+  const passportKey = await readOrMake(join(folder, 'passport.jwk'), async () =>
+    JSON.stringify(await createPassportKey()),
+  )
   return { masterKey: Buffer.from(masterKey, 'base64'), passportKey: Jwk.parse(JSON.parse(passportKey)) }
 }
 

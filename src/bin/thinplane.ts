@@ -45,7 +45,9 @@ async function main([verb, ...args]: readonly string[]): Promise<number> {
 }
 
 async function overview(): Promise<string> {
-  const rows = await Promise.all(Object.entries(COMMANDS).map(async ([verb, load]) => `  ${verb.padEnd(10)} ${(await load()).command.summary}`))
+  const rows = await Promise.all(
+    Object.entries(COMMANDS).map(async ([verb, load]) => `  ${verb.padEnd(10)} ${(await load()).command.summary}`),
+  )
   return `thinplane: one endpoint over three clouds\n\nUsage: thinplane COMMAND [options]\n\n${rows.join('\n')}\n\nEvery command takes --help.\n`
 }
 

@@ -46,10 +46,17 @@ export interface Built {
  */
 export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promise<Built> {
   const { config } = loaded
-  const keysFile = isAbsolute(config.identity.keysFile) ? config.identity.keysFile : join(loaded.resolve(config.data), config.identity.keysFile)
+  const keysFile = isAbsolute(config.identity.keysFile)
+    ? config.identity.keysFile
+    : join(loaded.resolve(config.data), config.identity.keysFile)
   const policyFolder = loaded.resolve(config.policies)
   const engine = await createPolicyEngine(await loadPolicies(policyFolder))
-  const profiles = new Map(Object.entries(config.guard.profiles).map(([name, profile]): [string, GuardProfile] => [name, { name, ...profile }]))
+  const profiles = new Map(
+    Object.entries(config.guard.profiles).map(([name, profile]): [string, GuardProfile] => [
+      name,
+      { name, ...profile },
+    ]),
+  )
   const unknown = [...engine.policies.values()].filter(({ guard }) => guard !== undefined && !profiles.has(guard))
   const problems: Problem[] = unknown.map(({ id, guard, file }) => ({
     path: 'guard.profiles',
@@ -59,14 +66,23 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   const credential = (value: Parameters<typeof resolveCredential>[0], path: string) =>
     resolveCredential(value, path, { environment: lasting.environment, resolve: loaded.resolve, problems })
   const { contentSafety } = config.guard
-  const targets = new Map(Object.entries(config.targets).map(([name, target]): [string, Target] => [name, toTarget(name, target, credential(target.credential, `targets.${name}.credential`))]))
-  const aliases = new Map(Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [name, { name, ...alias }]))
+  const targets = new Map(
+    Object.entries(config.targets).map(([name, target]): [string, Target] => [
+      name,
+      toTarget(name, target, credential(target.credential, `targets.${name}.credential`)),
+    ]),
+  )
+  const aliases = new Map(
+    Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [name, { name, ...alias }]),
+  )
   const now = Date.now
   const world: World = {
     identity: {
       keys: openKeyRing(await readKeys(keysFile), now),
       issuers: config.identity.issuers.map((issuer) =>
-        issuer.kind === 'entra' ? createEntraIssuer(issuer, lasting.cross, now) : createOidcIssuer(issuer, lasting.cross, now),
+        issuer.kind === 'entra'
+          ? createEntraIssuer(issuer, lasting.cross, now)
+          : createOidcIssuer(issuer, lasting.cross, now),
       ),
     },
     policy: {
@@ -107,7 +123,10 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
 
 /** Collections that clients may name: those of the file's data plane and those of the aliases. */
 function collectionsOf(config: Config): ReadonlySet<string> {
-  return new Set([...Object.keys(config.dataPlane?.collections ?? {}), ...Object.values(config.aliases).flatMap(({ collections }) => collections)])
+  return new Set([
+    ...Object.keys(config.dataPlane?.collections ?? {}),
+    ...Object.values(config.aliases).flatMap(({ collections }) => collections),
+  ])
 }
 
 function toTarget(name: string, config: Config['targets'][string], credential: Target['credential']): Target {
@@ -119,7 +138,12 @@ function toTarget(name: string, config: Config['targets'][string], credential: T
     endpoint: config.endpoint,
     model: config.model,
     credential,
-    price: { usdPerMillionInput: input, usdPerMillionCachedInput: cachedInput ?? input, usdPerMillionOutput: output, source },
+    price: {
+      usdPerMillionInput: input,
+      usdPerMillionCachedInput: cachedInput ?? input,
+      usdPerMillionOutput: output,
+      source,
+    },
     deadlines: config.deadlines,
     simulated: config.simulated,
   }

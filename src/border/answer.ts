@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { type CrossAnswer, CrossFault, type CrossRequest, type Crossing } from '#contract/crossing.ts'
 
@@ -25,7 +26,12 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
   #total: NodeJS.Timeout
   #unlink: () => void
 
-  constructor(request: CrossRequest, crossing: Crossing, signals: readonly AbortSignal[], settled: (crossing: Crossing) => void) {
+  constructor(
+    request: CrossRequest,
+    crossing: Crossing,
+    signals: readonly AbortSignal[],
+    settled: (crossing: Crossing) => void,
+  ) {
     this.#request = request
     this.#crossing = crossing
     this.#settled = settled
@@ -72,7 +78,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
       status,
       headers: flat,
       body: { [Symbol.asyncIterator]: () => this.#iterator() },
-      text: () => this.#text(),
+      text: () => this.#text(flat['content-encoding']),
       cancel: () => this.#fail(new CrossFault('aborted', 'given up')),
       crossing: this.#crossing,
     })
@@ -165,15 +171,22 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     return chunk
   }
 
-  async #text(): Promise<string> {
+  async #text(encoding: string | undefined): Promise<string> {
     const chunks: Uint8Array[] = []
     for (;;) {
       const next = await this.#next()
       if (next.done === true) break
       chunks.push(next.value)
     }
-    return (chunks.length === 1 && chunks[0] !== undefined ? Buffer.from(chunks[0].buffer, chunks[0].byteOffset, chunks[0].byteLength) : Buffer.concat(chunks)).toString('utf8')
+    return unpacked(Buffer.concat(chunks), encoding, this.#request.maxAnswerBytes).toString('utf8')
   }
+}
+
+/** A small body that the far side compressed because the request's `accept-encoding` let it. */
+function unpacked(body: Buffer, encoding: string | undefined, maxBytes: number): Buffer {
+  const limit = { maxOutputLength: maxBytes }
+  if (encoding === 'br') return brotliDecompressSync(body, limit)
+  return encoding === 'gzip' ? gunzipSync(body, limit) : body
 }
 
 type IncomingHeaders = Record<string, string | string[] | undefined>
@@ -187,9 +200,19 @@ function faultOf(error: Error, request: CrossRequest): CrossFault {
   if (error instanceof CrossFault) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
   const host = new URL(request.url).host
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return new CrossFault('timeout-connect', `no connection to ${host} after ${request.connectMs} ms`, error)
+  if (code === 'UND_ERR_CONNECT_TIMEOUT')
+    return new CrossFault('timeout-connect', `no connection to ${host} after ${request.connectMs} ms`, error)
   if (CONNECT_CODES.has(code)) return new CrossFault('connect', `no connection to ${host} (${code})`, error)
   return new CrossFault('reset', `${host} broke the connection (${code})`, error)
 }
 
-const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])
+const CONNECT_CODES = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])

@@ -1,5 +1,12 @@
 import { Pool } from 'undici'
-import { type Cross, type CrossAnswer, CrossFault, type CrossRequest, type Crossing, type Trip } from '#contract/crossing.ts'
+import {
+  type Cross,
+  type CrossAnswer,
+  CrossFault,
+  type CrossRequest,
+  type Crossing,
+  type Trip,
+} from '#contract/crossing.ts'
 import { type Place, placeName } from '#contract/place.ts'
 import { randomHex } from '#kit/random-hex.ts'
 import { AnswerReceiver } from './answer.ts'
@@ -45,14 +52,20 @@ export function openBorder(options: BorderOptions): Border {
   }
 }
 
-function crossOnce(options: BorderOptions, pools: Map<string, Pool>, trip: Trip, request: CrossRequest): Promise<CrossAnswer> {
+function crossOnce(
+  options: BorderOptions,
+  pools: Map<string, Pool>,
+  trip: Trip,
+  request: CrossRequest,
+): Promise<CrossAnswer> {
   const calls = trip.calls.get(request.layer) ?? 0
   try {
     enforce(options.rules, request, calls)
   } catch (error) {
     return Promise.reject(error as Error)
   }
-  if (trip.signal.aborted || request.signal?.aborted === true) return Promise.reject(new CrossFault('aborted', 'given up before it began'))
+  if (trip.signal.aborted || request.signal?.aborted === true)
+    return Promise.reject(new CrossFault('aborted', 'given up before it began'))
   trip.calls.set(request.layer, calls + 1)
   const url = new URL(request.url)
   const spanId = randomHex(8)
@@ -77,7 +90,13 @@ function outgoingHeaders(request: CrossRequest, trip: Trip, url: URL, spanId: st
   return Object.assign(headers, credentialHeaders(request.credential, call))
 }
 
-function openCrossing(options: BorderOptions, request: CrossRequest, url: URL, spanId: string, bytesOut: number): Crossing {
+function openCrossing(
+  options: BorderOptions,
+  request: CrossRequest,
+  url: URL,
+  spanId: string,
+  bytesOut: number,
+): Crossing {
   return {
     layer: request.layer,
     spanId,
@@ -111,7 +130,12 @@ function poolFor(pools: Map<string, Pool>, origin: string, connectMs: number, co
 }
 
 /** Request line, headers and body of an HTTP/1.1 request, with the three headers that the client adds. */
-function bytesOf(method: string, path: string, headers: Readonly<Record<string, string>>, body: string | undefined): number {
+function bytesOf(
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: string | undefined,
+): number {
   let bytes = method.length + path.length + 12 + 60
   for (const name in headers) bytes += name.length + (headers[name] ?? '').length + 4
   return bytes + (body === undefined ? 0 : Buffer.byteLength(body)) + 2

@@ -26,7 +26,10 @@ const TEXT_TYPES = /^(?:application\/(?:json|x-www-form-urlencoded|x-ndjson)|tex
  */
 export function enforce(rules: BorderRules, request: CrossRequest, calls: number): void {
   if (calls >= rules.maxCalls[request.layer]) {
-    throw new CrossFault('rule', `call ${calls + 1} into the ${request.layer} layer, a request may make ${rules.maxCalls[request.layer]}`)
+    throw new CrossFault(
+      'rule',
+      `call ${calls + 1} into the ${request.layer} layer, a request may make ${rules.maxCalls[request.layer]}`,
+    )
   }
   if (request.body === undefined) return
   const type = request.headers['content-type'] ?? ''
@@ -35,6 +38,9 @@ export function enforce(rules: BorderRules, request: CrossRequest, calls: number
   }
   const bytes = Buffer.byteLength(request.body)
   if (bytes > rules.maxBodyBytes[request.layer]) {
-    throw new CrossFault('rule', `${bytes} bytes for the ${request.layer} layer, at most ${rules.maxBodyBytes[request.layer]} may leave`)
+    throw new CrossFault(
+      'rule',
+      `${bytes} bytes for the ${request.layer} layer, at most ${rules.maxBodyBytes[request.layer]} may leave`,
+    )
   }
 }

@@ -57,7 +57,11 @@ export function parseConfig(text: string, file: string): Config {
   if (document.errors.length > 0) {
     throw new ConfigProblems(
       file,
-      document.errors.map(({ message, pos }) => ({ path: '', line: lines.linePos(pos[0]).line, message: `this is not YAML: ${message}` })),
+      document.errors.map(({ message, pos }) => ({
+        path: '',
+        line: lines.linePos(pos[0]).line,
+        message: `this is not YAML: ${message}`,
+      })),
     )
   }
   const lineOf = (path: readonly PropertyKey[]): number => {
@@ -68,7 +72,9 @@ export function parseConfig(text: string, file: string): Config {
     return 0
   }
   const result = ConfigSchema.safeParse(document.toJS() ?? {})
-  const problems = result.success ? danglingNames(result.data, lineOf) : result.error.issues.flatMap((issue) => problemsOf(issue, lineOf))
+  const problems = result.success
+    ? danglingNames(result.data, lineOf)
+    : result.error.issues.flatMap((issue) => problemsOf(issue, lineOf))
   if (problems.length > 0 || !result.success) throw new ConfigProblems(file, problems)
   return result.data
 }
@@ -99,21 +105,37 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
   }
   for (const [aliasName, alias] of Object.entries(config.aliases)) {
     for (const [at, target] of alias.targets.entries()) {
-      must(Object.hasOwn(config.targets, target), ['aliases', aliasName, 'targets', at], `there is no target \`${target}\`, ${known(config.targets)}`)
+      must(
+        Object.hasOwn(config.targets, target),
+        ['aliases', aliasName, 'targets', at],
+        `there is no target \`${target}\`, ${known(config.targets)}`,
+      )
     }
     for (const [at, collection] of alias.collections.entries()) {
       const path = ['aliases', aliasName, 'collections', at]
       must(config.context !== undefined, path, 'collections need a data plane, add `context`')
       if (config.dataPlane === undefined) continue
       const collections = config.dataPlane.collections
-      must(Object.hasOwn(collections, collection), path, `there is no collection \`${collection}\`, ${known(collections)}`)
+      must(
+        Object.hasOwn(collections, collection),
+        path,
+        `there is no collection \`${collection}\`, ${known(collections)}`,
+      )
     }
   }
   must(Object.keys(config.aliases).length > 0, ['aliases'], 'no alias is defined, so no model can be asked: add one')
-  must(Object.hasOwn(config.guard.profiles, config.guard.defaultProfile), ['guard', 'defaultProfile'], `there is no such profile, ${known(config.guard.profiles)}`)
+  must(
+    Object.hasOwn(config.guard.profiles, config.guard.defaultProfile),
+    ['guard', 'defaultProfile'],
+    `there is no such profile, ${known(config.guard.profiles)}`,
+  )
   if (config.guard.contentSafety === undefined) {
     for (const [profileName, profile] of Object.entries(config.guard.profiles)) {
-      must(profile.managed === 'off', ['guard', 'profiles', profileName], 'it asks the managed check, but `guard.contentSafety` is not set: set it, or write `managed: off`')
+      must(
+        profile.managed === 'off',
+        ['guard', 'profiles', profileName],
+        'it asks the managed check, but `guard.contentSafety` is not set: set it, or write `managed: off`',
+      )
     }
   }
   return problems

@@ -7,7 +7,10 @@ import { z } from 'zod'
 
 const name = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit')
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,62}$/,
+    'use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit',
+  )
 
 const url = z
   .string()
@@ -15,16 +18,26 @@ const url = z
 
 const place = z
   .strictObject({
-    cloud: z.enum(['azure', 'aws', 'gcp', 'local']).describe('The cloud; `local` for this machine or your own network.'),
-    region: z.string().min(1).describe("The cloud's own name of the region, such as `eastus`, `us-east-1`, `us-east4`."),
+    cloud: z
+      .enum(['azure', 'aws', 'gcp', 'local'])
+      .describe('The cloud; `local` for this machine or your own network.'),
+    region: z
+      .string()
+      .min(1)
+      .describe("The cloud's own name of the region, such as `eastus`, `us-east-1`, `us-east4`."),
   })
   .describe('Where something runs: decides latency, egress price and jurisdiction.')
 
 const secret = z
-  .union([
-    z.strictObject({ env: z.string().min(1).describe('Name of the environment variable that holds the value.') }),
-    z.strictObject({ file: z.string().min(1).describe('File that holds the value; a line feed at its end is cut off.') }),
-  ], { error: 'write `{ env: NAME }` or `{ file: PATH }`: secrets stand in the configuration by reference only' })
+  .union(
+    [
+      z.strictObject({ env: z.string().min(1).describe('Name of the environment variable that holds the value.') }),
+      z.strictObject({
+        file: z.string().min(1).describe('File that holds the value; a line feed at its end is cut off.'),
+      }),
+    ],
+    { error: 'write `{ env: NAME }` or `{ file: PATH }`: secrets stand in the configuration by reference only' },
+  )
   .describe('A secret by reference. Values themselves are never written into the configuration.')
 
 const credential = z
@@ -33,7 +46,10 @@ const credential = z
     z.strictObject({
       kind: z.literal('header'),
       header: z.string().default('authorization').describe('Name of the header. Default `authorization`.'),
-      prefix: z.string().default('Bearer ').describe('What stands before the secret. Default `Bearer ` with its blank.'),
+      prefix: z
+        .string()
+        .default('Bearer ')
+        .describe('What stands before the secret. Default `Bearer ` with its blank.'),
       secret,
     }),
     z.strictObject({
@@ -47,13 +63,24 @@ const credential = z
   .default({ kind: 'none' })
   .describe('How calls prove who we are. Default: no credential.')
 
-const ms = (value: number, what: string) => z.int().min(1).max(3_600_000).default(value).describe(`${what} In milliseconds, default ${value}.`)
+const ms = (value: number, what: string) =>
+  z.int().min(1).max(3_600_000).default(value).describe(`${what} In milliseconds, default ${value}.`)
 
 const listen = z
   .strictObject({
     host: z.string().default('127.0.0.1').describe('Address to listen on. Default `127.0.0.1`: this machine only.'),
-    port: z.int().min(0).max(65_535).default(8080).describe('Port; 0 for any free one. Default 8080. Read at start only.'),
-    maxBodyBytes: z.int().min(1024).max(268_435_456).default(4_194_304).describe('Longest request body in bytes. Default 4,194,304.'),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(8080)
+      .describe('Port; 0 for any free one. Default 8080. Read at start only.'),
+    maxBodyBytes: z
+      .int()
+      .min(1024)
+      .max(268_435_456)
+      .default(4_194_304)
+      .describe('Longest request body in bytes. Default 4,194,304.'),
     maxConcurrent: z.int().min(1).default(4096).describe('Requests that may be open at once. Default 4,096.'),
     requestTimeoutMs: ms(30_000, 'A request has to be whole within this.'),
   })
@@ -63,10 +90,17 @@ const listen = z
 const entra = z.strictObject({
   kind: z.literal('entra'),
   name: name.describe('Name of this issuer in audit entries.'),
-  authority: url.default('https://login.microsoftonline.com').describe('Login host. Default `https://login.microsoftonline.com`.'),
-  v1Host: url.default('https://sts.windows.net').describe('Host in the `iss` of v1.0 tokens. Default `https://sts.windows.net`.'),
+  authority: url
+    .default('https://login.microsoftonline.com')
+    .describe('Login host. Default `https://login.microsoftonline.com`.'),
+  v1Host: url
+    .default('https://sts.windows.net')
+    .describe('Host in the `iss` of v1.0 tokens. Default `https://sts.windows.net`.'),
   tenants: z.array(z.guid().toLowerCase()).min(1).describe('Directory (tenant) ids whose tokens are accepted.'),
-  audiences: z.array(z.string().min(1)).min(1).describe('Accepted `aud`: the client id of the API, and its application id URI where v1.0 tokens are used.'),
+  audiences: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Accepted `aud`: the client id of the API, and its application id URI where v1.0 tokens are used.'),
   region: z.string().default('eastus').describe('Azure region where the login service is reached. Default `eastus`.'),
 })
 
@@ -83,8 +117,14 @@ const oidc = z.strictObject({
 
 const identity = z
   .strictObject({
-    keysFile: z.string().default('keys.json').describe('File with the hashes of keys, inside the data folder unless absolute. Default `keys.json`.'),
-    issuers: z.array(z.discriminatedUnion('kind', [entra, oidc])).default([]).describe('Issuers of access tokens that are accepted. Default none: keys only.'),
+    keysFile: z
+      .string()
+      .default('keys.json')
+      .describe('File with the hashes of keys, inside the data folder unless absolute. Default `keys.json`.'),
+    issuers: z
+      .array(z.discriminatedUnion('kind', [entra, oidc]))
+      .default([])
+      .describe('Issuers of access tokens that are accepted. Default none: keys only.'),
   })
   .prefault({})
   .describe('Who may ask at all.')
@@ -96,14 +136,31 @@ const profile = z
     actions: z
       .record(z.string(), action)
       .default({ default: 'redact' })
-      .describe('What happens to a finding, by entity type (`EMAIL_ADDRESS`, `SECRET`, ...); `default` for all others. Default `{default: redact}`.'),
-    minScore: z.number().min(0).max(1).default(0.5).describe('Findings less sure than this are left alone. Default 0.5.'),
-    managed: z.enum(['always', 'off']).default('always').describe('Whether the managed safety check is asked. Default `always`.'),
-    severity: z.int().min(1).max(7).default(4).describe('Severity, 1 to 7, from which the managed check blocks. Default 4 (medium).'),
+      .describe(
+        'What happens to a finding, by entity type (`EMAIL_ADDRESS`, `SECRET`, ...); `default` for all others. Default `{default: redact}`.',
+      ),
+    minScore: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe('Findings less sure than this are left alone. Default 0.5.'),
+    managed: z
+      .enum(['always', 'off'])
+      .default('always')
+      .describe('Whether the managed safety check is asked. Default `always`.'),
+    severity: z
+      .int()
+      .min(1)
+      .max(7)
+      .default(4)
+      .describe('Severity, 1 to 7, from which the managed check blocks. Default 4 (medium).'),
     onUnavailable: z
       .enum(['refuse', 'pass'])
       .default('refuse')
-      .describe('When the managed check gives no verdict. Default `refuse`; with `pass` the audit entry says `unavailable`.'),
+      .describe(
+        'When the managed check gives no verdict. Default `refuse`; with `pass` the audit entry says `unavailable`.',
+      ),
   })
   .describe('A guard profile. Policies choose it by the annotation `@guard`.')
 
@@ -118,7 +175,9 @@ const guard = z
       .record(name, profile)
       .refine((profiles) => Object.keys(profiles).length > 0, 'name at least one profile')
       .prefault(DEFAULT_PROFILES)
-      .describe('Profiles by name, the strictest first. Default: `strict` blocks credentials, `balanced` replaces them.'),
+      .describe(
+        'Profiles by name, the strictest first. Default: `strict` blocks credentials, `balanced` replaces them.',
+      ),
     defaultProfile: name.default('balanced').describe('Profile when no policy names one. Default `balanced`.'),
     contentSafety: z
       .strictObject({
@@ -137,10 +196,19 @@ const context = z
   .strictObject({
     endpoint: url.describe('Base URL of the data plane.'),
     place: place.default({ cloud: 'aws', region: 'us-east-1' }),
-    audience: z.string().min(1).default('thinplane-data').describe("The data plane's name: the audience of passports. Default `thinplane-data`."),
+    audience: z
+      .string()
+      .min(1)
+      .default('thinplane-data')
+      .describe("The data plane's name: the audience of passports. Default `thinplane-data`."),
     credential,
     timeoutMs: ms(5000, 'The whole call has to end within this.'),
-    maxBytes: z.int().min(1024).max(1_048_576).default(32_768).describe('Upper bound of one answer in bytes. Default 32,768.'),
+    maxBytes: z
+      .int()
+      .min(1024)
+      .max(1_048_576)
+      .default(32_768)
+      .describe('Upper bound of one answer in bytes. Default 32,768.'),
   })
   .optional()
   .describe('The data plane. Absent: aliases can not be grounded.')
@@ -148,7 +216,12 @@ const context = z
 const price = z
   .strictObject({
     input: z.number().min(0).max(200).describe('USD for a million input tokens.'),
-    cachedInput: z.number().min(0).max(200).optional().describe('USD for a million cached input tokens. Default: as `input`.'),
+    cachedInput: z
+      .number()
+      .min(0)
+      .max(200)
+      .optional()
+      .describe('USD for a million cached input tokens. Default: as `input`.'),
     output: z.number().min(0).max(200).describe('USD for a million output tokens.'),
     source: z.string().min(1).describe('Where the figure is from, with its date.'),
   })
@@ -171,7 +244,10 @@ const target = z
         totalMs: ms(600_000, 'The whole call.'),
       })
       .prefault({}),
-    simulated: z.boolean().default(false).describe('A stand-in answers: said in `/v1/models` and on the status page. Default false.'),
+    simulated: z
+      .boolean()
+      .default(false)
+      .describe('A stand-in answers: said in `/v1/models` and on the status page. Default false.'),
   })
   .describe('One deployment of a model in one cloud and region.')
 
@@ -180,7 +256,10 @@ const alias = z
     targets: z.array(name).min(1).describe('Targets in order of preference.'),
     collections: z.array(name).default([]).describe('Collections that ground every request. Default none.'),
     topK: z.int().min(1).max(50).default(6).describe('Passages to fetch. Default 6.'),
-    residency: z.string().default('').describe('Jurisdiction that policies can hold targets to, such as `EU`. Default none.'),
+    residency: z
+      .string()
+      .default('')
+      .describe('Jurisdiction that policies can hold targets to, such as `EU`. Default none.'),
   })
   .describe('A model name that clients use.')
 
@@ -212,12 +291,26 @@ const dataPlane = z
   .strictObject({
     host: z.string().default('127.0.0.1').describe('Address to listen on. Default `127.0.0.1`.'),
     port: z.int().min(0).max(65_535).default(8081).describe('Port; 0 for any free one. Default 8081.'),
-    name: z.string().min(1).default('thinplane-data').describe('Its name: the audience of passports. Default `thinplane-data`.'),
+    name: z
+      .string()
+      .min(1)
+      .default('thinplane-data')
+      .describe('Its name: the audience of passports. Default `thinplane-data`.'),
     place: place.default({ cloud: 'aws', region: 'us-east-1' }),
-    jwksUrl: z.string().min(1).describe("Where the control plane publishes its passport keys: its URL and `/.well-known/jwks.json`."),
+    jwksUrl: z
+      .string()
+      .min(1)
+      .describe('Where the control plane publishes its passport keys: its URL and `/.well-known/jwks.json`.'),
     controlPlace: place.default({ cloud: 'azure', region: 'eastus' }),
-    issuer: z.string().min(1).default('thinplane-control').describe("The control plane's name in passports. Default `thinplane-control`."),
-    data: z.string().default('.thinplane/data-plane').describe('Folder for the index, relative to this file. Default `.thinplane/data-plane`.'),
+    issuer: z
+      .string()
+      .min(1)
+      .default('thinplane-control')
+      .describe("The control plane's name in passports. Default `thinplane-control`."),
+    data: z
+      .string()
+      .default('.thinplane/data-plane')
+      .describe('Folder for the index, relative to this file. Default `.thinplane/data-plane`.'),
     collections: z.record(name, collection).default({}).describe('Collections by name.'),
   })
   .optional()
@@ -242,11 +335,21 @@ const observe = z
 export const ConfigSchema = z.strictObject({
   $schema: z.string().optional().describe('For editors; ignored.'),
   listen,
-  name: z.string().min(1).default('thinplane-control').describe("The control plane's name: issuer of passports. Default `thinplane-control`."),
+  name: z
+    .string()
+    .min(1)
+    .default('thinplane-control')
+    .describe("The control plane's name: issuer of passports. Default `thinplane-control`."),
   place: place.default({ cloud: 'azure', region: 'eastus' }),
-  data: z.string().default('.thinplane').describe('Folder for state: audit trail, keys. Relative to this file. Default `.thinplane`.'),
+  data: z
+    .string()
+    .default('.thinplane')
+    .describe('Folder for state: audit trail, keys. Relative to this file. Default `.thinplane`.'),
   identity,
-  policies: z.string().default('policies').describe('Folder with `*.cedar` files, relative to this file. Default `policies`.'),
+  policies: z
+    .string()
+    .default('policies')
+    .describe('Folder with `*.cedar` files, relative to this file. Default `policies`.'),
   guard,
   context,
   targets: z.record(name, target).default({}).describe('Targets by name.'),

@@ -20,12 +20,20 @@ type CredentialConfig =
 export function resolveCredential(
   credential: CredentialConfig,
   path: string,
-  lookUp: { readonly environment: Readonly<Record<string, string | undefined>>; readonly resolve: (path: string) => string; readonly problems: Problem[] },
+  lookUp: {
+    readonly environment: Readonly<Record<string, string | undefined>>
+    readonly resolve: (path: string) => string
+    readonly problems: Problem[]
+  },
 ): Credential {
   const value = (reference: SecretReference, field: string): Secret => {
-    const found = 'env' in reference ? lookUp.environment[reference.env] : readSecretFile(lookUp.resolve(reference.file))
+    const found =
+      'env' in reference ? lookUp.environment[reference.env] : readSecretFile(lookUp.resolve(reference.file))
     if (found === undefined || found === '') {
-      const what = 'env' in reference ? `the environment variable \`${reference.env}\` is not set` : `the file \`${reference.file}\` can not be read or is empty`
+      const what =
+        'env' in reference
+          ? `the environment variable \`${reference.env}\` is not set`
+          : `the file \`${reference.file}\` can not be read or is empty`
       lookUp.problems.push({ path: `${path}.${field}`, line: 0, message: what })
     }
     return new Secret(found ?? '')
@@ -34,7 +42,12 @@ export function resolveCredential(
     case 'none':
       return { kind: 'none' }
     case 'header':
-      return { kind: 'header', header: credential.header, prefix: credential.prefix, secret: value(credential.secret, 'secret') }
+      return {
+        kind: 'header',
+        header: credential.header,
+        prefix: credential.prefix,
+        secret: value(credential.secret, 'secret'),
+      }
     case 'aws-sigv4':
       return {
         kind: 'aws-sigv4',

@@ -38,10 +38,15 @@ const MAX_QUERY_CHARS = 2000
  * The one call into the data plane; undefined when the request carries no collection.
  * @throws {Refusal} CONTEXT_UNAVAILABLE, CONTEXT_FORBIDDEN, CONTEXT_UNKNOWN
  */
-export async function ground(deps: ContextDeps | undefined, question: GroundQuestion, trip: Trip): Promise<ContextAnswer | undefined> {
+export async function ground(
+  deps: ContextDeps | undefined,
+  question: GroundQuestion,
+  trip: Trip,
+): Promise<ContextAnswer | undefined> {
   const { permit, principal, ask } = question
   if (permit.collections.length === 0) return undefined
-  if (deps === undefined) throw new Refusal('CONTEXT_UNAVAILABLE', 'no data plane is configured, so collections can not be read')
+  if (deps === undefined)
+    throw new Refusal('CONTEXT_UNAVAILABLE', 'no data plane is configured, so collections can not be read')
   const query = queryOf(ask)
   if (query === '') return undefined
   const passport = await deps.passports.mint({
@@ -79,7 +84,7 @@ async function call(deps: ContextDeps, request: ContextRequest, trip: Trip): Pro
       to: deps.place,
       method: 'POST',
       url: `${deps.endpoint}/v1/context`,
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      headers: { 'content-type': 'application/json', accept: 'application/json', 'accept-encoding': 'br, gzip' },
       body: JSON.stringify(request),
       credential: deps.credential,
       connectMs: deps.timeoutMs,
@@ -114,7 +119,10 @@ function refusalOf(status: number, body: string): Refusal {
   const parsed = AgentError.safeParse(safeJson(body))
   const code = PASSED_ON.find((candidate) => parsed.success && parsed.data.error.code === candidate)
   if (code !== undefined && parsed.success) return new Refusal(code, parsed.data.error.message)
-  return unavailable(`the data plane answered ${status}`, new Error(parsed.success ? parsed.data.error.code : 'no error body'))
+  return unavailable(
+    `the data plane answered ${status}`,
+    new Error(parsed.success ? parsed.data.error.code : 'no error body'),
+  )
 }
 
 function safeJson(text: string): unknown {
@@ -125,7 +133,13 @@ function safeJson(text: string): unknown {
   }
 }
 
-const Finding = z.object({ type: z.string(), start: z.number(), end: z.number(), score: z.number(), detector: z.string() })
+const Finding = z.object({
+  type: z.string(),
+  start: z.number(),
+  end: z.number(),
+  score: z.number(),
+  detector: z.string(),
+})
 
 const Answer: z.ZodType<ContextAnswer> = z.object({
   passages: z.array(

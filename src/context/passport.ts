@@ -27,10 +27,15 @@ export async function createPassportKey(): Promise<JWK> {
 }
 
 /** `issuer` is the control plane's own name, which the data plane is configured with. */
-export async function openPassportOffice(privateJwk: JWK, issuer: string, nowEpochMs: () => number): Promise<PassportOffice> {
+export async function openPassportOffice(
+  privateJwk: JWK,
+  issuer: string,
+  nowEpochMs: () => number,
+): Promise<PassportOffice> {
   const key = await importJWK(privateJwk, 'EdDSA')
   const { kty, crv, x } = privateJwk
-  if (kty === undefined || crv === undefined || x === undefined) throw new Error('the passport key is not an Ed25519 key')
+  if (kty === undefined || crv === undefined || x === undefined)
+    throw new Error('the passport key is not an Ed25519 key')
   const kid = `passport-${x.slice(0, 12)}`
   const publicJwk: JWK = { kty, crv, x, kid, alg: 'EdDSA', use: 'sig' }
   return {

@@ -87,7 +87,7 @@ export interface CrossAnswer {
   readonly headers: Readonly<Record<string, string>>
   /** Read it to the end or call `cancel`; leaving the loop early cancels too. */
   readonly body: AsyncIterable<Uint8Array>
-  /** The whole body as text (UTF-8). */
+  /** The whole body as text (UTF-8), unpacked when the request accepted `br` or `gzip`. */
   text(): Promise<string>
   /** Gives the connection up at once; the far side sees a reset. */
   cancel(): void

@@ -41,6 +41,8 @@ export interface Entry {
   readonly cost: { readonly modelMicroUsd: number; readonly egressMicroUsd: number }
   readonly crossings: readonly Crossing[]
   readonly stages: readonly StageTime[]
+  /** What the data plane did inside `ground`, from its own spans, moved onto this process's clock. */
+  readonly remote: readonly StageTime[]
   /** The stage and the place where most time went. */
   readonly lag: { readonly stage: string; readonly place: string; readonly ms: number }
 }

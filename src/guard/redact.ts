@@ -5,7 +5,10 @@ import type { ConversationVault } from './vault.ts'
 
 /** Counts what was found and done, by type and place. Never holds a value. */
 export class FindingTally {
-  readonly #counts = new Map<string, { type: string; action: GuardAction; where: FindingCount['where']; count: number }>()
+  readonly #counts = new Map<
+    string,
+    { type: string; action: GuardAction; where: FindingCount['where']; count: number }
+  >()
 
   add(type: string, action: GuardAction, where: FindingCount['where']): void {
     const key = `${type} ${action} ${where}`
@@ -27,7 +30,11 @@ export interface Redaction {
 }
 
 /** The text with every finding treated as the profile says; `block` findings are replaced too, the caller decides. */
-export function redact(text: string, findings: readonly Finding[], { profile, vault, tally, where }: Redaction): string {
+export function redact(
+  text: string,
+  findings: readonly Finding[],
+  { profile, vault, tally, where }: Redaction,
+): string {
   let clean = ''
   let from = 0
   for (const finding of findings) {
@@ -36,7 +43,8 @@ export function redact(text: string, findings: readonly Finding[], { profile, va
     if (action === 'allow') continue
     tally.add(finding.type, action, where)
     if (action === 'flag') continue
-    clean += text.slice(from, finding.start) + replacement(action, finding, text.slice(finding.start, finding.end), vault)
+    clean +=
+      text.slice(from, finding.start) + replacement(action, finding, text.slice(finding.start, finding.end), vault)
     from = finding.end
   }
   return from === 0 ? text : clean + text.slice(from)
@@ -45,7 +53,10 @@ export function redact(text: string, findings: readonly Finding[], { profile, va
 function replacement(action: GuardAction, finding: Finding, value: string, vault: ConversationVault): string {
   if (action === 'mask') return `[${finding.type}]`
   if (vault.isFull) {
-    throw new Refusal('GUARD_BLOCKED', 'the conversation holds more personal data than can be replaced, begin a new one')
+    throw new Refusal(
+      'GUARD_BLOCKED',
+      'the conversation holds more personal data than can be replaced, begin a new one',
+    )
   }
   return vault.placeholder(finding.type, value, finding.type !== 'SECRET')
 }

@@ -61,15 +61,21 @@ export async function check(deps: SafetyDeps | undefined, draft: Draft, trip: Tr
   const { profile } = draft
   if (profile.managed === 'off') return { mode: 'off', verdict: 'not-asked', over: [] }
   if (deps === undefined) return unavailable(profile.onUnavailable, 'no managed check is configured')
-  const fresh = draft.ask.messages.map(messageText).filter((text) => text !== '' && !deps.passed.has(text, profile.severity))
+  const fresh = draft.ask.messages
+    .map(messageText)
+    .filter((text) => text !== '' && !deps.passed.has(text, profile.severity))
   if (fresh.length === 0) return { mode: 'always', verdict: 'cached', over: [] }
   const text = fresh.join('\n\n')
   const pieces = piecesOf(text)
   if (pieces.length > MAX_PIECES) {
     const most = MAX_PIECES * (MAX_CODE_POINTS - OVERLAP)
-    throw new Refusal('WIRE_TOO_LARGE', `${text.length} characters of new text are more than the managed check reads, send at most ${most}`, {
-      param: 'messages',
-    })
+    throw new Refusal(
+      'WIRE_TOO_LARGE',
+      `${text.length} characters of new text are more than the managed check reads, send at most ${most}`,
+      {
+        param: 'messages',
+      },
+    )
   }
   let severities: ReadonlyMap<string, number>
   try {
@@ -78,7 +84,9 @@ export async function check(deps: SafetyDeps | undefined, draft: Draft, trip: Tr
     if (error instanceof CrossFault && error.kind === 'aborted') throw error
     return unavailable(profile.onUnavailable, 'the managed check gave no verdict', error)
   }
-  const over = [...severities].filter(([, severity]) => severity >= profile.severity).map(([category, severity]) => ({ category, severity }))
+  const over = [...severities]
+    .filter(([, severity]) => severity >= profile.severity)
+    .map(([category, severity]) => ({ category, severity }))
   if (over.length > 0) return { mode: 'always', verdict: 'block', over }
   for (const passed of fresh) deps.passed.add(passed, profile.severity)
   return { mode: 'always', verdict: 'pass', over }
@@ -93,7 +101,11 @@ export function admitVerdict(safety: EntrySafety): void {
 
 function unavailable(onUnavailable: 'refuse' | 'pass', message: string, cause?: unknown): EntrySafety {
   if (onUnavailable === 'pass') return { mode: 'always', verdict: 'unavailable', over: [] }
-  throw new Refusal('GUARD_UNAVAILABLE', `${message}, so nothing was sent to a model`, cause === undefined ? { retryAfterS: 2 } : { cause, retryAfterS: 2 })
+  throw new Refusal(
+    'GUARD_UNAVAILABLE',
+    `${message}, so nothing was sent to a model`,
+    cause === undefined ? { retryAfterS: 2 } : { cause, retryAfterS: 2 },
+  )
 }
 
 async function analyze(deps: SafetyDeps, text: string, trip: Trip): Promise<ReadonlyMap<string, number>> {
@@ -140,7 +152,8 @@ export function piecesOf(text: string): string[] {
 function worst(results: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
   const severities = new Map<string, number>()
   for (const result of results) {
-    for (const [category, severity] of result) severities.set(category, Math.max(severity, severities.get(category) ?? 0))
+    for (const [category, severity] of result)
+      severities.set(category, Math.max(severity, severities.get(category) ?? 0))
   }
   return severities
 }

@@ -44,21 +44,27 @@ export function admit(draft: Draft): void {
     .filter(({ action }) => action === 'block')
     .map(({ type, count }) => `${count} ${type}`)
     .join(', ')
-  throw new Refusal('GUARD_BLOCKED', `the prompt holds ${kinds}, remove it and rotate what was real`, { param: 'messages' })
+  throw new Refusal('GUARD_BLOCKED', `the prompt holds ${kinds}, remove it and rotate what was real`, {
+    param: 'messages',
+  })
 }
 
 /**
  * Joins the request with what grounds it and makes the text that a model may be given.
  * Passages were screened at ingest; they are scanned again only when that was under other rules.
  */
-export function seal(draft: Draft, passages: readonly Passage[]): { readonly screened: Screened; readonly found: readonly FindingCount[] } {
+export function seal(
+  draft: Draft,
+  passages: readonly Passage[],
+): { readonly screened: Screened; readonly found: readonly FindingCount[] } {
   const tally = new FindingTally()
   const redaction: Redaction = { profile: draft.profile, vault: draft.vault, tally, where: 'passage' }
   const texts = passages.map((passage) => {
     const findings = passage.screened.rules === RULES_VERSION ? passage.screened.findings : scan(passage.text)
     return { source: passage.source, text: redact(passage.text, findings, redaction) }
   })
-  const ask = texts.length === 0 ? draft.ask : { ...draft.ask, messages: withGrounding(draft.ask.messages, groundingText(texts)) }
+  const ask =
+    texts.length === 0 ? draft.ask : { ...draft.ask, messages: withGrounding(draft.ask.messages, groundingText(texts)) }
   // The one place where the brand is given: after local screening, with the managed verdict awaited by the journey.
   return { screened: { ask } as Screened, found: tally.list() }
 }
@@ -72,7 +78,9 @@ function withGrounding(messages: readonly Message[], text: string): Message[] {
 
 function cleanMessage(message: Message, redaction: Redaction): Message {
   const parts = message.parts.map((part) => cleanPart(part, redaction))
-  return message.rest === undefined ? { role: message.role, parts } : { role: message.role, parts, rest: cleanRecord(message.rest, redaction) }
+  return message.rest === undefined
+    ? { role: message.role, parts }
+    : { role: message.role, parts, rest: cleanRecord(message.rest, redaction) }
 }
 
 function cleanPart(part: Part, redaction: Redaction): Part {

@@ -38,7 +38,11 @@ export function createEntraIssuer(options: EntraOptions, cross: Cross, nowEpochM
       const url = `${v2Host}/${tenant}/${path}`
       let keys = keySets.get(url)
       if (keys === undefined) {
-        keys = createKeySet(options.name, (trip) => fetchJson(cross, trip, url, { cloud: 'azure', region: options.region }), nowEpochMs)
+        keys = createKeySet(
+          options.name,
+          (trip) => fetchJson(cross, trip, url, { cloud: 'azure', region: options.region }),
+          nowEpochMs,
+        )
         keySets.set(url, keys)
       }
       return keys
@@ -67,7 +71,8 @@ function acceptedTenant(options: EntraOptions, claims: JWTPayload): string {
 function checkIssuer(claims: JWTPayload, keyIssuer: string | undefined, v2Host: string, v1Host: string): void {
   const tenant = typeof claims['tid'] === 'string' ? claims['tid'].toLowerCase() : ''
   const expected = isV2(claims) ? `${v2Host}/${tenant}/v2.0` : `${v1Host}/${tenant}/`
-  if (claims.iss !== expected) throw invalid(`the issuer \`${shown(claims.iss)}\` is not the one of tenant \`${tenant}\``)
+  if (claims.iss !== expected)
+    throw invalid(`the issuer \`${shown(claims.iss)}\` is not the one of tenant \`${tenant}\``)
   if (keyIssuer !== undefined && keyIssuer.replaceAll('{tenantid}', tenant) !== expected) {
     throw invalid('the token is signed with a key that belongs to another issuer')
   }
@@ -75,7 +80,9 @@ function checkIssuer(claims: JWTPayload, keyIssuer: string | undefined, v2Host: 
 
 function checkAudience(options: EntraOptions, claims: JWTPayload): void {
   if (typeof claims.aud !== 'string' || !options.audiences.includes(claims.aud)) {
-    throw invalid(`the token is for audience \`${shown(claims.aud)}\`, request one for \`${options.audiences[0] ?? ''}\``)
+    throw invalid(
+      `the token is for audience \`${shown(claims.aud)}\`, request one for \`${options.audiences[0] ?? ''}\``,
+    )
   }
   if (typeof claims['scp'] !== 'string' && !Array.isArray(claims['roles'])) {
     throw invalid('the token carries neither a scope (`scp`) nor an application role (`roles`)')

@@ -31,7 +31,10 @@ export function identify(deps: IdentityDeps, credentials: Credentials, trip: Tri
 function presentedCredential({ authorization, apiKey }: Credentials): string {
   if (authorization === undefined) {
     if (apiKey !== undefined && apiKey !== '') return apiKey
-    throw new Refusal('IDENTITY_MISSING', 'no credential, send `Authorization: Bearer` with a token or a key, or `x-api-key` with a key')
+    throw new Refusal(
+      'IDENTITY_MISSING',
+      'no credential, send `Authorization: Bearer` with a token or a key, or `x-api-key` with a key',
+    )
   }
   const match = BEARER.exec(authorization)
   if (match?.[1] === undefined) {

@@ -19,7 +19,9 @@ export interface SigningKey {
   readonly issuer: string | undefined
 }
 
-const Jwks = z.object({ keys: z.array(z.looseObject({ kid: z.string(), kty: z.string(), issuer: z.string().optional() })) })
+const Jwks = z.object({
+  keys: z.array(z.looseObject({ kid: z.string(), kty: z.string(), issuer: z.string().optional() })),
+})
 
 /** Keys are asked for again after this long, as Microsoft advises (24 h), when nobody asked before. */
 const REFRESH_MS = 24 * 60 * 60 * 1000
@@ -34,7 +36,11 @@ const BURST = 3
  * `fetchJwks` resolves to the issuer's parsed JWKS document. It serves everybody who waits, so it gets a trip
  * that does not end when the caller who began it leaves.
  */
-export function createKeySet(issuerName: string, fetchJwks: (trip: Trip) => Promise<unknown>, nowEpochMs: () => number): KeySet {
+export function createKeySet(
+  issuerName: string,
+  fetchJwks: (trip: Trip) => Promise<unknown>,
+  nowEpochMs: () => number,
+): KeySet {
   let keys = new Map<string, SigningKey>()
   let triedAt = Number.NEGATIVE_INFINITY
   let burst = 0

@@ -16,7 +16,10 @@ export interface KeyRecord {
 }
 
 export interface KeyRing {
-  readonly records: ReadonlyMap<string, { readonly record: KeyRecord; readonly hash: Buffer; readonly principal: Principal }>
+  readonly records: ReadonlyMap<
+    string,
+    { readonly record: KeyRecord; readonly hash: Buffer; readonly principal: Principal }
+  >
   readonly nowEpochMs: () => number
 }
 
@@ -26,7 +29,10 @@ const NO_HASH = Buffer.alloc(32)
 
 export function openKeyRing(records: readonly KeyRecord[], nowEpochMs: () => number): KeyRing {
   const map = new Map(
-    records.map((record) => [record.id, { record, hash: Buffer.from(record.hash, 'hex'), principal: keyPrincipal(record) }]),
+    records.map((record) => [
+      record.id,
+      { record, hash: Buffer.from(record.hash, 'hex'), principal: keyPrincipal(record) },
+    ]),
   )
   return { records: map, nowEpochMs }
 }
@@ -44,7 +50,8 @@ export function identifyKey(ring: KeyRing, key: string): Principal {
   const known = ring.records.get(match?.[1] ?? '')
   const presented = hash('sha256', key, 'buffer')
   const matches = timingSafeEqual(presented, known?.hash ?? NO_HASH)
-  if (match === null) throw new Refusal('IDENTITY_INVALID', 'the key is not of the form `tp-<id>-<secret>`, copy it again')
+  if (match === null)
+    throw new Refusal('IDENTITY_INVALID', 'the key is not of the form `tp-<id>-<secret>`, copy it again')
   if (known === undefined || !matches) throw new Refusal('IDENTITY_INVALID', 'the key is not known here')
   if (known.record.revoked === true) throw new Refusal('IDENTITY_INVALID', 'the key was revoked, ask for a new one')
   if (known.record.expiresAtEpochMs !== undefined && known.record.expiresAtEpochMs <= ring.nowEpochMs()) {

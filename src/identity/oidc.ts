@@ -36,7 +36,9 @@ export function createOidcIssuer(options: OidcOptions, cross: Cross, nowEpochMs:
 function oidcPrincipal(options: OidcOptions, claims: JWTPayload): Principal {
   const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud]
   if (!audiences.some((audience) => audience !== undefined && options.audiences.includes(audience))) {
-    throw invalid(`the token is for audience \`${shown(audiences[0])}\`, request one for \`${options.audiences[0] ?? ''}\``)
+    throw invalid(
+      `the token is for audience \`${shown(audiences[0])}\`, request one for \`${options.audiences[0] ?? ''}\``,
+    )
   }
   if (claims.sub === undefined) throw invalid('the token names no subject (`sub`)')
   return Object.freeze({

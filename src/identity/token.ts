@@ -77,7 +77,8 @@ function peek(token: string): { readonly alg: unknown; readonly kid: string | un
 function checkTimes(claims: JWTPayload, nowEpochMs: number): number {
   const { exp, nbf } = claims
   if (typeof exp !== 'number') throw invalid('the token never expires (`exp` is missing)')
-  if (exp * 1000 + SKEW_MS <= nowEpochMs) throw new Refusal('IDENTITY_EXPIRED', 'the token has expired, request a new one')
+  if (exp * 1000 + SKEW_MS <= nowEpochMs)
+    throw new Refusal('IDENTITY_EXPIRED', 'the token has expired, request a new one')
   if (typeof nbf === 'number' && nbf * 1000 - SKEW_MS > nowEpochMs) {
     throw invalid('the token is not valid yet, compare the clocks of issuer and control plane')
   }

@@ -71,7 +71,12 @@ export async function infer(
       last = error
     }
   }
-  throw last ?? new Refusal('ROUTE_NO_TARGET', 'every target is being tried by another request, try again in 1 s', { retryAfterS: 1 })
+  throw (
+    last ??
+    new Refusal('ROUTE_NO_TARGET', 'every target is being tried by another request, try again in 1 s', {
+      retryAfterS: 1,
+    })
+  )
 }
 
 /** One call to one target, up to its first content. */
@@ -103,7 +108,8 @@ async function attempt(deps: InferDeps, target: Target, screened: Screened, trip
       maxAnswerBytes: MAX_ANSWER_BYTES,
       signal: giveUp.signal,
     })
-    if (answer.status !== 200) throw provider.error({ status: answer.status, headers: answer.headers, body: await errorBody(answer) }, target)
+    if (answer.status !== 200)
+      throw provider.error({ status: answer.status, headers: answer.headers, body: await errorBody(answer) }, target)
     return await untilContent(answer, provider.decoder(stream), idleMs)
   } catch (error) {
     throw beforeContent(error, target, trip, late, firstContentMs)
@@ -130,7 +136,13 @@ async function untilContent(answer: CrossAnswer, decoder: Decoder, idleMs: numbe
 }
 
 /** Hand-written rather than a generator: a caller who leaves before the first read must cancel the call too. */
-function follow(answer: CrossAnswer, source: AsyncIterator<Uint8Array>, decoder: Decoder, first: Batch, idleMs: number): AsyncIterable<Batch> {
+function follow(
+  answer: CrossAnswer,
+  source: AsyncIterator<Uint8Array>,
+  decoder: Decoder,
+  first: Batch,
+  idleMs: number,
+): AsyncIterable<Batch> {
   let pending: Batch | undefined = first
   let ended = false
   let stalled = false
@@ -160,7 +172,9 @@ function follow(answer: CrossAnswer, source: AsyncIterator<Uint8Array>, decoder:
       return { done: false, value: batch }
     } catch (error) {
       answer.cancel()
-      throw stalled ? new Refusal('INFER_CUT', `the answer broke off: nothing came for ${idleMs} ms`, { cause: error }) : afterContent(error)
+      throw stalled
+        ? new Refusal('INFER_CUT', `the answer broke off: nothing came for ${idleMs} ms`, { cause: error })
+        : afterContent(error)
     }
   }
   return {
@@ -181,10 +195,14 @@ async function errorBody(answer: CrossAnswer): Promise<string> {
 
 function beforeContent(error: unknown, target: Target, trip: Trip, late: boolean, firstContentMs: number): unknown {
   if (late && !trip.signal.aborted) {
-    return new Refusal('INFER_TIMEOUT', `target \`${target.name}\` gave no first token within ${firstContentMs} ms`, { cause: error })
+    return new Refusal('INFER_TIMEOUT', `target \`${target.name}\` gave no first token within ${firstContentMs} ms`, {
+      cause: error,
+    })
   }
   if (error instanceof Refusal && error.code === 'INFER_CUT') {
-    return new Refusal('INFER_UNAVAILABLE', `target \`${target.name}\` ended its answer before it began`, { cause: error })
+    return new Refusal('INFER_UNAVAILABLE', `target \`${target.name}\` ended its answer before it began`, {
+      cause: error,
+    })
   }
   if (!(error instanceof CrossFault) || error.kind === 'aborted') return error
   if (error.kind === 'rule') return new Refusal('BORDER_REFUSED', error.message, { cause: error })
@@ -194,7 +212,8 @@ function beforeContent(error: unknown, target: Target, trip: Trip, late: boolean
 
 /** Once content has gone out, whatever breaks the answer is one thing for the caller: it is not whole. */
 function afterContent(error: unknown): unknown {
-  if (error instanceof CrossFault) return new Refusal('INFER_CUT', `the answer broke off: ${error.message}`, { cause: error })
+  if (error instanceof CrossFault)
+    return new Refusal('INFER_CUT', `the answer broke off: ${error.message}`, { cause: error })
   if (error instanceof Refusal && error.code !== 'INFER_CUT') {
     return new Refusal('INFER_CUT', `the answer broke off: ${error.message}`, { cause: error })
   }

@@ -6,6 +6,8 @@ import { Metrics } from './metrics.ts'
 const SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 const STAGE_SECONDS = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
+const BUCKETS = ['input', 'cachedRead', 'cachedWrite', 'output', 'reasoning'] as const
+
 export interface GatewayMetrics {
   readonly entry: (entry: Entry) => void
   readonly crossing: (crossing: Crossing) => void
@@ -21,16 +23,41 @@ export interface Gauges {
 export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
   const metrics = new Metrics()
   const requests = metrics.counter('thinplane_requests_total', 'Requests by alias, target, outcome and refusal code.')
-  const duration = metrics.histogram('thinplane_request_duration_seconds', 'From arrival to the end of the answer.', SECONDS)
-  const firstContent = metrics.histogram('thinplane_time_to_first_content_seconds', 'From arrival to the first content of the answer.', SECONDS)
-  const stages = metrics.histogram('thinplane_stage_duration_seconds', 'Time in each stage of the journey.', STAGE_SECONDS)
+  const duration = metrics.histogram(
+    'thinplane_request_duration_seconds',
+    'From arrival to the end of the answer.',
+    SECONDS,
+  )
+  const firstContent = metrics.histogram(
+    'thinplane_time_to_first_content_seconds',
+    'From arrival to the first content of the answer.',
+    SECONDS,
+  )
+  const stages = metrics.histogram(
+    'thinplane_stage_duration_seconds',
+    'Time in each stage of the journey.',
+    STAGE_SECONDS,
+  )
   const tokens = metrics.counter('thinplane_tokens_total', 'Tokens by target and bucket; no token is in two buckets.')
   const modelUsd = metrics.counter('thinplane_model_usd_total', 'Model cost by target, at the configured prices.')
-  const egressUsd = metrics.counter('thinplane_egress_usd_total', 'Egress cost by crossing, at the list price of its source region.')
+  const egressUsd = metrics.counter(
+    'thinplane_egress_usd_total',
+    'Egress cost by crossing, at the list price of its source region.',
+  )
   const findings = metrics.counter('thinplane_guard_findings_total', 'What the guard found, by type, action and place.')
-  const crossings = metrics.counter('thinplane_crossings_total', 'Calls that left for another cloud, by layer, destination and outcome.')
-  const bytes = metrics.counter('thinplane_crossing_bytes_total', 'Bytes over the border by layer, destination and direction.')
-  const crossingSeconds = metrics.histogram('thinplane_crossing_duration_seconds', 'Calls that left for another cloud, to the end of their answer.', SECONDS)
+  const crossings = metrics.counter(
+    'thinplane_crossings_total',
+    'Calls that left for another cloud, by layer, destination and outcome.',
+  )
+  const bytes = metrics.counter(
+    'thinplane_crossing_bytes_total',
+    'Bytes over the border by layer, destination and direction.',
+  )
+  const crossingSeconds = metrics.histogram(
+    'thinplane_crossing_duration_seconds',
+    'Calls that left for another cloud, to the end of their answer.',
+    SECONDS,
+  )
   const fallbacks = metrics.counter('thinplane_attempts_total', 'Attempts at targets by outcome.')
   metrics.gauge('thinplane_requests_in_flight', 'Requests that are open now.', gauges.inFlight)
   metrics.gauge('thinplane_audit_entries', 'Entries in the audit trail of this process.', gauges.auditEntries)
@@ -45,7 +72,7 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
       for (const { type, action, where, count } of entry.findings) findings.add({ type, action, where }, count)
       for (const attempt of entry.attempts) fallbacks.add({ target: attempt.target, error: attempt.error })
       if (target === '') return
-      for (const [bucket, count] of Object.entries(entry.usage)) if (count > 0) tokens.add({ target, bucket }, count)
+      for (const bucket of BUCKETS) if (entry.usage[bucket] > 0) tokens.add({ target, bucket }, entry.usage[bucket])
       modelUsd.add({ target }, entry.cost.modelMicroUsd / 1e6)
     },
     crossing(crossing) {

@@ -12,7 +12,10 @@ export type Facts = Readonly<Record<string, string | number | boolean>>
 const ORDER: Readonly<Record<Level, number>> = { info: 0, warn: 1, error: 2 }
 
 /** One JSON object a line, to `write` (default: standard error). */
-export function createLog(level: Level, write: (line: string) => void = (line) => void process.stderr.write(line)): Log {
+export function createLog(
+  level: Level,
+  write: (line: string) => void = (line) => void process.stderr.write(line),
+): Log {
   const at =
     (own: Level) =>
     (message: string, facts: Facts = {}): void => {
@@ -26,5 +29,9 @@ export function createLog(level: Level, write: (line: string) => void = (line) =
 export function errorFacts(error: unknown): Facts {
   if (!(error instanceof Error)) return { error: typeof error }
   const cause = error.cause instanceof Error ? { cause: `${error.cause.name}: ${error.cause.message}` } : {}
-  return { error: `${error.name}: ${error.message}`, stack: (error.stack ?? '').split('\n').slice(1, 6).join(' | ').trim(), ...cause }
+  return {
+    error: `${error.name}: ${error.message}`,
+    stack: (error.stack ?? '').split('\n').slice(1, 6).join(' | ').trim(),
+    ...cause,
+  }
 }

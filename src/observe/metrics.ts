@@ -100,7 +100,10 @@ function showFamily({ name, help, type, series, buckets }: Family): string[] {
       sum += counts[at] ?? 0
       lines.push(`${name}_bucket{${comma}le="${bound}"} ${sum}`)
     }
-    lines.push(`${name}_sum${labels === '' ? '' : `{${labels}}`} ${value}`, `${name}_count${labels === '' ? '' : `{${labels}}`} ${count}`)
+    lines.push(
+      `${name}_sum${labels === '' ? '' : `{${labels}}`} ${value}`,
+      `${name}_count${labels === '' ? '' : `{${labels}}`} ${count}`,
+    )
   }
   return lines
 }

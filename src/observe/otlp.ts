@@ -77,7 +77,13 @@ function bodyOf({ serviceName, cloud, region }: OtlpOptions, entries: readonly E
   return JSON.stringify({
     resourceSpans: [
       {
-        resource: { attributes: [attribute('service.name', serviceName), attribute('cloud.provider', cloud), attribute('cloud.region', region)] },
+        resource: {
+          attributes: [
+            attribute('service.name', serviceName),
+            attribute('cloud.provider', cloud),
+            attribute('cloud.region', region),
+          ],
+        },
         scopeSpans: [{ scope: { name: 'thinplane' }, spans: entries.flatMap(spansOf) }],
       },
     ],

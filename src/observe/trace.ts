@@ -17,7 +17,11 @@ export interface OtlpSpan {
 
 interface OtlpAttribute {
   readonly key: string
-  readonly value: { readonly stringValue: string } | { readonly intValue: string } | { readonly doubleValue: number } | { readonly boolValue: boolean }
+  readonly value:
+    | { readonly stringValue: string }
+    | { readonly intValue: string }
+    | { readonly doubleValue: number }
+    | { readonly boolValue: boolean }
 }
 
 const INTERNAL = 1
@@ -46,7 +50,7 @@ export function spansOf(entry: Entry): OtlpSpan[] {
     attributes: attributes(rootFacts(entry)),
     status: { code: isError ? STATUS_ERROR : STATUS_UNSET },
   }
-  const stages = entry.stages.map((stage) => stageSpan(entry, rootId, stage))
+  const stages = [...entry.stages, ...entry.remote].map((stage) => stageSpan(entry, rootId, stage))
   return [root, ...stages, ...entry.crossings.map((crossing) => crossingSpan(entry, rootId, crossing))]
 }
 
@@ -112,12 +116,17 @@ function attributes(facts: Facts): OtlpAttribute[] {
   return Object.entries(facts).map(([key, value]) => {
     if (typeof value === 'string') return { key, value: { stringValue: value } }
     if (typeof value === 'boolean') return { key, value: { boolValue: value } }
-    return DOUBLES.has(key) || !Number.isInteger(value) ? { key, value: { doubleValue: value } } : { key, value: { intValue: String(value) } }
+    return DOUBLES.has(key) || !Number.isInteger(value)
+      ? { key, value: { doubleValue: value } }
+      : { key, value: { intValue: String(value) } }
   })
 }
 
 /** Nanoseconds as text: they do not fit into a double. */
-function times(startEpochMs: number, ms: number): { readonly startTimeUnixNano: string; readonly endTimeUnixNano: string } {
+function times(
+  startEpochMs: number,
+  ms: number,
+): { readonly startTimeUnixNano: string; readonly endTimeUnixNano: string } {
   const start = BigInt(Math.round(startEpochMs * 1000)) * 1000n
   return { startTimeUnixNano: String(start), endTimeUnixNano: String(start + BigInt(Math.round(ms * 1000)) * 1000n) }
 }

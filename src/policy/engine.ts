@@ -7,7 +7,11 @@ import { type Action, POLICY_SCHEMA } from './schema.ts'
 export interface Question {
   readonly principal: Principal
   readonly action: Action
-  readonly resource: { readonly type: 'Alias' | 'Collection' | 'Target'; readonly id: string; readonly attributes: Readonly<Record<string, string>> }
+  readonly resource: {
+    readonly type: 'Alias' | 'Collection' | 'Target'
+    readonly id: string
+    readonly attributes: Readonly<Record<string, string>>
+  }
   readonly context: Readonly<Record<string, CedarValueJson>>
 }
 
@@ -36,7 +40,10 @@ export async function createPolicyEngine({ policies }: LoadedPolicies): Promise<
   // The engine keeps prepared sets by name for ever: a few names in turn bound its memory over many reloads.
   const name = `thinplane-${generations % 8}`
   const staticPolicies = Object.fromEntries([...policies.values()].map(({ id, text }) => [id, text]))
-  for (const prepared of [engine.preparsePolicySet(name, { staticPolicies }), engine.preparseSchema(name, POLICY_SCHEMA)]) {
+  for (const prepared of [
+    engine.preparsePolicySet(name, { staticPolicies }),
+    engine.preparseSchema(name, POLICY_SCHEMA),
+  ]) {
     if (prepared.type === 'failure') throw new Error(prepared.errors.map(({ message }) => message).join('; '))
   }
   const cache = new Lru<string, Decision>(CACHE_ENTRIES)
@@ -52,10 +59,12 @@ export async function createPolicyEngine({ policies }: LoadedPolicies): Promise<
       preparsedPolicySetId: name,
       entities: entitiesOf(principal, resource),
     })
-    if (answer.type === 'failure') throw new Error(`policy engine: ${answer.errors.map(({ message }) => message).join('; ')}`)
+    if (answer.type === 'failure')
+      throw new Error(`policy engine: ${answer.errors.map(({ message }) => message).join('; ')}`)
     const { decision, diagnostics } = answer.response
     // A policy that fails to evaluate did not have its say: a forbid may be missing, so the answer is no.
-    if (diagnostics.errors.length > 0) return { allow: false, policies: known(diagnostics.errors.map(({ policyId }) => policyId)) }
+    if (diagnostics.errors.length > 0)
+      return { allow: false, policies: known(diagnostics.errors.map(({ policyId }) => policyId)) }
     return { allow: decision === 'allow', policies: known(diagnostics.reason) }
   }
 
@@ -84,7 +93,10 @@ function callerId(principal: Principal): string {
 }
 
 function entitiesOf(principal: Principal, resource: Question['resource']): EntityJson[] {
-  const parents = [...principal.roles.map((role) => uid('Role', role)), ...principal.groups.map((group) => uid('Group', group))]
+  const parents = [
+    ...principal.roles.map((role) => uid('Role', role)),
+    ...principal.groups.map((group) => uid('Group', group)),
+  ]
   return [
     {
       uid: uid('Caller', callerId(principal)),

@@ -41,7 +41,8 @@ export function cedar() {
  */
 export async function loadPolicies(folder: string): Promise<LoadedPolicies> {
   const names = (await listFolder(folder)).filter((name) => name.endsWith('.cedar')).toSorted()
-  if (names.length === 0) throw new PolicyProblems([`${folder}: there is no \`.cedar\` file, so nothing would be permitted`])
+  if (names.length === 0)
+    throw new PolicyProblems([`${folder}: there is no \`.cedar\` file, so nothing would be permitted`])
   const policies = new Map<string, LoadedPolicy>()
   const problems: string[] = []
   for (const name of names) await loadFile(join(folder, name), name, policies, problems)
@@ -58,12 +59,18 @@ async function listFolder(folder: string): Promise<string[]> {
   }
 }
 
-async function loadFile(path: string, file: string, policies: Map<string, LoadedPolicy>, problems: string[]): Promise<void> {
+async function loadFile(
+  path: string,
+  file: string,
+  policies: Map<string, LoadedPolicy>,
+  problems: string[],
+): Promise<void> {
   const text = await readFile(path, 'utf8')
   const { policySetTextToParts, policyToJson } = await cedar()
   const parts = policySetTextToParts(text)
   if (parts.type === 'failure') {
-    for (const error of parts.errors) problems.push(`${file}:${lineOf(text, error)}: ${error.message}${error.help === null ? '' : ` (${error.help})`}`)
+    for (const error of parts.errors)
+      problems.push(`${file}:${lineOf(text, error)}: ${error.message}${error.help === null ? '' : ` (${error.help})`}`)
     return
   }
   for (const [index, policyText] of parts.policies.entries()) {

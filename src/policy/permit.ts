@@ -25,7 +25,11 @@ export interface PolicyDeps {
 export function permit(deps: PolicyDeps, principal: Principal, ask: Ask): Permit {
   const alias = deps.aliases.get(ask.alias)
   if (alias === undefined) {
-    throw new Refusal('ROUTE_UNKNOWN_MODEL', `there is no model \`${printable(ask.alias)}\`, choose one of ${[...deps.aliases.keys()].map((name) => `\`${name}\``).join(', ')}`, { param: 'model' })
+    throw new Refusal(
+      'ROUTE_UNKNOWN_MODEL',
+      `there is no model \`${printable(ask.alias)}\`, choose one of ${[...deps.aliases.keys()].map((name) => `\`${name}\``).join(', ')}`,
+      { param: 'model' },
+    )
   }
   const caller = principalKey(principal)
   const use = deps.engine.decide(`use\n${caller}\n${alias.name}\n${ask.dialect}`, () => ({
@@ -70,7 +74,12 @@ export function release(
       resource: {
         type: 'Target',
         id: target.name,
-        attributes: { cloud: target.place.cloud, region: target.place.region, jurisdiction: deps.jurisdiction(target), provider: target.provider },
+        attributes: {
+          cloud: target.place.cloud,
+          region: target.place.region,
+          jurisdiction: deps.jurisdiction(target),
+          provider: target.provider,
+        },
       },
       context: { alias: permit.alias, residency, findings, grounded },
     }))
@@ -78,7 +87,8 @@ export function release(
     else forbidden.push({ target: target.name, policies: decision.policies.map(({ id }) => id), decision })
   }
   const [first] = forbidden
-  if (targets.length === 0 && first !== undefined) throw denied(first.decision, `every target of model \`${permit.alias}\``, principal)
+  if (targets.length === 0 && first !== undefined)
+    throw denied(first.decision, `every target of model \`${permit.alias}\``, principal)
   return { targets, forbidden: forbidden.map(({ target, policies }) => ({ target, policies })) }
 }
 
@@ -87,9 +97,13 @@ function wantedCollections(deps: PolicyDeps, alias: Alias, ask: Ask): string[] {
   for (const collection of asked) {
     if (!deps.collections.has(collection)) {
       const known = [...deps.collections].map((name) => `\`${name}\``).join(', ')
-      throw new Refusal('CONTEXT_UNKNOWN', `there is no collection \`${printable(collection)}\`, choose one of ${known}`, {
-        param: 'thinplane.ground.collections',
-      })
+      throw new Refusal(
+        'CONTEXT_UNKNOWN',
+        `there is no collection \`${printable(collection)}\`, choose one of ${known}`,
+        {
+          param: 'thinplane.ground.collections',
+        },
+      )
     }
   }
   return [...new Set([...alias.collections, ...asked])]
@@ -113,8 +127,14 @@ function strictest(deps: PolicyDeps, decisions: readonly Decision[]): string {
 
 function denied(decision: Decision, what: string, principal: Principal): Refusal {
   const [policy] = decision.policies
-  const roles = principal.roles.length === 0 ? 'no role' : `the roles ${principal.roles.map((role) => `\`${printable(role)}\``).join(', ')}`
-  const why = policy === undefined ? `no policy permits it to a caller with ${roles}` : (policy.reason ?? `policy \`${policy.id}\` forbids it`)
+  const roles =
+    principal.roles.length === 0
+      ? 'no role'
+      : `the roles ${principal.roles.map((role) => `\`${printable(role)}\``).join(', ')}`
+  const why =
+    policy === undefined
+      ? `no policy permits it to a caller with ${roles}`
+      : (policy.reason ?? `policy \`${policy.id}\` forbids it`)
   return new Refusal('POLICY_DENIED', `${what} is not permitted: ${why}`)
 }
 

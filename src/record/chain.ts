@@ -28,11 +28,13 @@ export type LineCheck =
 export function checkLine(line: string, expectedSeq: number, expectedPrev: string): LineCheck {
   const digest = line.slice(0, HASH_CHARS)
   const text = line.slice(HASH_CHARS + 1)
-  if (!/^[0-9a-f]{64}$/.test(digest) || line[HASH_CHARS] !== ' ') return { ok: false, reason: 'the line is not a hash and an entry' }
+  if (!/^[0-9a-f]{64}$/.test(digest) || line[HASH_CHARS] !== ' ')
+    return { ok: false, reason: 'the line is not a hash and an entry' }
   if (leafHash(text) !== digest) return { ok: false, reason: 'the entry does not match its hash' }
   const head = headOf(text)
   if (head === undefined) return { ok: false, reason: 'the entry has no place in the chain' }
-  if (head.seq !== expectedSeq) return { ok: false, reason: `the entry says it is number ${head.seq}, it stands at ${expectedSeq}` }
+  if (head.seq !== expectedSeq)
+    return { ok: false, reason: `the entry says it is number ${head.seq}, it stands at ${expectedSeq}` }
   if (head.prev !== expectedPrev) return { ok: false, reason: 'the entry does not follow from the one before it' }
   return { ok: true, hash: digest, seq: head.seq, text }
 }

@@ -257,7 +257,9 @@ async function lock(folder: string): Promise<() => Promise<void>> {
     } catch {
       const holder = Number(await readFile(path, 'utf8').catch(() => '0'))
       if (holder !== 0 && holder !== process.pid && isAlive(holder)) {
-        throw new Error(`another process (${holder}) writes the audit trail in ${folder}: stop it, or use another --data folder`)
+        throw new Error(
+          `another process (${holder}) writes the audit trail in ${folder}: stop it, or use another --data folder`,
+        )
       }
       await rename(path, own).catch(() => undefined)
       await unlink(own).catch(() => undefined)

@@ -1,5 +1,5 @@
 import type { Ask } from '#contract/ask.ts'
-import type { Receipt } from '#contract/context.ts'
+import type { ContextAnswer, Receipt } from '#contract/context.ts'
 import { type Crossing, type Trip } from '#contract/crossing.ts'
 import type { Attempt, Entry, EntrySafety, Outcome, StageTime } from '#contract/entry.ts'
 import { type Batch, type Event, NO_USAGE, type Usage, isContent } from '#contract/event.ts'
@@ -10,6 +10,7 @@ import { REFUSALS, Refusal, asRefusal } from '#contract/refusal.ts'
 import type { FindingCount } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 import { lagOf } from './lag.ts'
+import { remoteStages } from './remote.ts'
 import type { AuditLog } from './log.ts'
 
 export interface RecordDeps {
@@ -38,7 +39,9 @@ const CHARS_PER_TOKEN = 4
 export function openRecord(deps: RecordDeps, call: CallFacts): Recorder {
   const recorder = new Recorder(deps, call)
   if (deps.log.trouble !== undefined) {
-    throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so nothing is served', { retryAfterS: 5 })
+    throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so nothing is served', {
+      retryAfterS: 5,
+    })
   }
   return recorder
 }
@@ -58,6 +61,7 @@ export class Recorder {
   #found: FindingCount[] = []
   #safety: EntrySafety = { mode: 'off', verdict: 'not-asked', over: [] }
   #receipt: Receipt | undefined
+  #remote: readonly StageTime[] = []
   #target: Target | undefined
   #firstContentMs = -1
   #usage: Usage = NO_USAGE
@@ -102,8 +106,11 @@ export class Recorder {
     this.#safety = safety
   }
 
-  grounded(receipt: Receipt | undefined): void {
-    this.#receipt = receipt
+  grounded(context: ContextAnswer | undefined): void {
+    if (context === undefined) return
+    this.#receipt = context.receipt
+    const crossing = this.#call.trip.crossings.findLast(({ layer }) => layer === 'data')
+    if (crossing !== undefined) this.#remote = remoteStages(context.spans, crossing, this.#startedEpochMs)
   }
 
   released(release: Release): void {
@@ -157,9 +164,10 @@ export class Recorder {
 
   /** Closes the entry for a request that ends in an error, and returns the refusal that the caller gets. */
   async refuse(thrown: unknown): Promise<Refusal> {
-    const refusal = this.#call.trip.signal.aborted && !(thrown instanceof Refusal && thrown.code === 'RECORD_UNAVAILABLE')
-      ? new Refusal('CALLER_GONE', 'the caller closed the connection before the end', { cause: thrown })
-      : asRefusal(thrown)
+    const refusal =
+      this.#call.trip.signal.aborted && !(thrown instanceof Refusal && thrown.code === 'RECORD_UNAVAILABLE')
+        ? new Refusal('CALLER_GONE', 'the caller closed the connection before the end', { cause: thrown })
+        : asRefusal(thrown)
     if (refusal.code === 'INTERNAL') this.#deps.onBug(this.#call.trip.requestId, refusal.cause)
     try {
       await this.#close(outcomeOf(refusal), refusal.status, refusal.code)
@@ -248,6 +256,7 @@ export class Recorder {
       cost: { modelMicroUsd: modelCost(this.#target, usage), egressMicroUsd: egressCost(crossings) },
       crossings,
       stages: this.stages,
+      remote: this.#remote,
       lag: lagOf(this.stages),
     }
   }
@@ -256,7 +265,10 @@ export class Recorder {
   #usageSoFar(): { readonly usage: Usage; readonly usageEstimated: boolean } {
     if (this.#usageSeen || this.#target === undefined) return { usage: this.#usage, usageEstimated: false }
     const input = Math.ceil(inputChars(this.#ask) / CHARS_PER_TOKEN)
-    return { usage: { ...NO_USAGE, input, output: Math.ceil(this.#outputChars / CHARS_PER_TOKEN) }, usageEstimated: true }
+    return {
+      usage: { ...NO_USAGE, input, output: Math.ceil(this.#outputChars / CHARS_PER_TOKEN) },
+      usageEstimated: true,
+    }
   }
 }
 

@@ -19,11 +19,20 @@ export async function verifyTrail(folder: string, onEntry?: (text: string, seq: 
   let [seq, head] = [0, GENESIS]
   for (const [at, segment] of segments.entries()) {
     if (segment !== at) return { ok: false, entries: seq, segments: at, head, reason: `segment ${at} is missing` }
-    const lines = createInterface({ input: createReadStream(segmentPath(folder, segment)), crlfDelay: Number.POSITIVE_INFINITY })
+    const lines = createInterface({
+      input: createReadStream(segmentPath(folder, segment)),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    })
     for await (const line of lines) {
       const check = checkLine(line, seq, head)
       if (!check.ok) {
-        return { ok: false, entries: seq, segments: at + 1, head, reason: `entry ${seq} (${segmentPath(folder, segment)}): ${check.reason}` }
+        return {
+          ok: false,
+          entries: seq,
+          segments: at + 1,
+          head,
+          reason: `entry ${seq} (${segmentPath(folder, segment)}): ${check.reason}`,
+        }
       }
       onEntry?.(check.text, seq)
       seq += 1

@@ -23,14 +23,23 @@ function cut(text: string, places: readonly number[]): string[] {
 
 test('restore after screen is the identity under every chunking', () => {
   const value = fc.string({ minLength: 1, maxLength: 30, unit: 'grapheme' }).filter((text) => !/[<&\\]/.test(text))
-  const glue = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom('<', '\\', '&lt', '<EMAIL_', '<EMAIL_ADDRESS_1234', '< ', '<b>', '&amp;', '\\u003'))
+  const glue = fc.oneof(
+    fc.string({ maxLength: 12 }),
+    fc.constantFrom('<', '\\', '&lt', '<EMAIL_', '<EMAIL_ADDRESS_1234', '< ', '<b>', '&amp;', '\\u003'),
+  )
   fc.assert(
-    fc.property(fc.array(fc.tuple(glue, value), { maxLength: 6 }), fc.array(fc.nat(), { maxLength: 40 }), (pairs, places) => {
-      const vault = new ConversationVault('test key')
-      const screened = pairs.map(([before, secret]) => `${before} ${vault.placeholder('EMAIL_ADDRESS', secret, true)}`).join('')
-      const original = pairs.map(([before, secret]) => `${before} ${secret}`).join('')
-      assert.equal(run(new Restorer(vault), cut(screened, places)), original)
-    }),
+    fc.property(
+      fc.array(fc.tuple(glue, value), { maxLength: 6 }),
+      fc.array(fc.nat(), { maxLength: 40 }),
+      (pairs, places) => {
+        const vault = new ConversationVault('test key')
+        const screened = pairs
+          .map(([before, secret]) => `${before} ${vault.placeholder('EMAIL_ADDRESS', secret, true)}`)
+          .join('')
+        const original = pairs.map(([before, secret]) => `${before} ${secret}`).join('')
+        assert.equal(run(new Restorer(vault), cut(screened, places)), original)
+      },
+    ),
     { numRuns: 3000 },
   )
 })
@@ -56,13 +65,21 @@ for (const form of FORMS) {
     for (let at = 0; at <= text.length; at += 1) {
       assert.equal(run(new Restorer(vault), [text.slice(0, at), text.slice(at)]), 'mail jane@example.com, please')
     }
-    assert.equal(run(new Restorer(vault), [...text]), 'mail jane@example.com, please')
+    assert.equal(run(new Restorer(vault), text.split('')), 'mail jane@example.com, please')
   })
 }
 
 test('numbers that were never issued, tags and escapes are left as they are', () => {
-  for (const text of ['<EMAIL_ADDRESS_99999x>', '<EMAIL_ADDRESS_123>', '<div class="a">', 'a < b && c > d', '&lt;b&gt;', 'C:\\users\\x', '<']) {
-    assert.equal(run(new Restorer(vault), [...text]), text)
+  for (const text of [
+    '<EMAIL_ADDRESS_99999x>',
+    '<EMAIL_ADDRESS_123>',
+    '<div class="a">',
+    'a < b && c > d',
+    '&lt;b&gt;',
+    'C:\\users\\x',
+    '<',
+  ]) {
+    assert.equal(run(new Restorer(vault), text.split('')), text)
   }
 })
 
@@ -80,7 +97,7 @@ test('text without an opener is never held back', () => {
 
 test('inside JSON the original is escaped, so that arguments stay parseable', () => {
   const restorer = new Restorer(vault, jsonEscape)
-  const text = run(restorer, [...`{"to":"${person}"}`])
+  const text = run(restorer, `{"to":"${person}"}`.split(''))
   assert.deepEqual(JSON.parse(text), { to: 'O"Neil \\ Ltd' })
 })
 
@@ -93,8 +110,14 @@ async function collect(batches: AsyncIterable<Batch>): Promise<Event[]> {
 test('each stream of text is restored for itself, and all is flushed before the finish', async () => {
   async function* answer(): AsyncGenerator<Batch> {
     yield [{ type: 'start', id: '1', model: 'm' }]
-    yield [{ type: 'text-delta', choice: 0, text: `to ${email.slice(0, 5)}` }, { type: 'text-delta', choice: 1, text: email.slice(0, 9) }]
-    yield [{ type: 'text-delta', choice: 1, text: email.slice(9) }, { type: 'text-delta', choice: 0, text: `${email.slice(5)} <EMAIL` }]
+    yield [
+      { type: 'text-delta', choice: 0, text: `to ${email.slice(0, 5)}` },
+      { type: 'text-delta', choice: 1, text: email.slice(0, 9) },
+    ]
+    yield [
+      { type: 'text-delta', choice: 1, text: email.slice(9) },
+      { type: 'text-delta', choice: 0, text: `${email.slice(5)} <EMAIL` },
+    ]
     yield [
       { type: 'tool-call-start', choice: 0, index: 0, id: 'c', name: 'send' },
       { type: 'tool-call-delta', choice: 0, index: 0, arguments: `{"to":"${email.slice(0, 7)}` },
@@ -106,9 +129,16 @@ test('each stream of text is restored for itself, and all is flushed before the 
     ]
   }
   const events = await collect(restore(answer(), vault, { jsonText: false }))
-  const text = (choice: number) => events.map((event) => (event.type === 'text-delta' && event.choice === choice ? event.text : '')).join('')
+  const text = (choice: number) =>
+    events.map((event) => (event.type === 'text-delta' && event.choice === choice ? event.text : '')).join('')
   assert.equal(text(0), 'to jane@example.com <EMAIL')
   assert.equal(text(1), 'jane@example.com')
-  assert.equal(events.map((event) => (event.type === 'tool-call-delta' ? event.arguments : '')).join(''), '{"to":"jane@example.com"}')
-  assert.deepEqual(events.slice(-2).map(({ type }) => type), ['finish', 'end'])
+  assert.equal(
+    events.map((event) => (event.type === 'tool-call-delta' ? event.arguments : '')).join(''),
+    '{"to":"jane@example.com"}',
+  )
+  assert.deepEqual(
+    events.slice(-2).map(({ type }) => type),
+    ['finish', 'end'],
+  )
 })

@@ -52,7 +52,13 @@ class RestoreState {
     switch (event.type) {
       case 'text-delta': {
         const { choice } = event
-        this.#push(`text ${choice}`, event.text, this.#options.jsonText, (text) => ({ type: 'text-delta', choice, text }), out)
+        this.#push(
+          `text ${choice}`,
+          event.text,
+          this.#options.jsonText,
+          (text) => ({ type: 'text-delta', choice, text }),
+          out,
+        )
         return
       }
       case 'reasoning-delta': {
@@ -62,7 +68,13 @@ class RestoreState {
       }
       case 'tool-call-delta': {
         const { choice, index } = event
-        this.#push(`tool ${choice} ${index}`, event.arguments, true, (text) => ({ type: 'tool-call-delta', choice, index, arguments: text }), out)
+        this.#push(
+          `tool ${choice} ${index}`,
+          event.arguments,
+          true,
+          (text) => ({ type: 'tool-call-delta', choice, index, arguments: text }),
+          out,
+        )
         return
       }
       case 'tool-call-start':

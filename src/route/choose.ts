@@ -23,7 +23,11 @@ export function choose(deps: RouteDeps, alias: Alias, release: Release): readonl
   const ready = permitted.filter(({ name }) => deps.health.waitMs([name]) === 0)
   if (ready.length === 0) {
     const retryAfterS = Math.max(1, Math.ceil(deps.health.waitMs(permitted.map(({ name }) => name)) / 1000))
-    throw new Refusal('ROUTE_NO_TARGET', `every target of model \`${alias.name}\` is out, try again in ${retryAfterS} s`, { retryAfterS })
+    throw new Refusal(
+      'ROUTE_NO_TARGET',
+      `every target of model \`${alias.name}\` is out, try again in ${retryAfterS} s`,
+      { retryAfterS },
+    )
   }
   return ready
 }

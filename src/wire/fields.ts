@@ -53,7 +53,12 @@ export interface Range {
 
 export function optionalNumber(value: unknown, path: string, { min, max, whole = false }: Range): number | undefined {
   if (value === undefined || value === null) return undefined
-  const isNumber = typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max && (!whole || Number.isInteger(value))
+  const isNumber =
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    value >= min &&
+    value <= max &&
+    (!whole || Number.isInteger(value))
   if (!isNumber) throw wrong(path, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`)
   return value
 }
@@ -82,7 +87,10 @@ export function parseBody(body: string): Fields {
     value = JSON.parse(body)
   } catch (error) {
     const at = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
-    throw new Refusal('WIRE_MALFORMED', `the body is not JSON${at === undefined ? '' : ` (it breaks at character ${at})`}`)
+    throw new Refusal(
+      'WIRE_MALFORMED',
+      `the body is not JSON${at === undefined ? '' : ` (it breaks at character ${at})`}`,
+    )
   }
   return fields(value, 'body')
 }

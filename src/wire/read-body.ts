@@ -14,7 +14,9 @@ export interface BodyLimits {
 export function readBody(request: IncomingMessage, { maxBytes }: BodyLimits): Promise<string> {
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
-    return Promise.reject(new Refusal('WIRE_UNSUPPORTED', 'compressed bodies are not read, send the body without `content-encoding`'))
+    return Promise.reject(
+      new Refusal('WIRE_UNSUPPORTED', 'compressed bodies are not read, send the body without `content-encoding`'),
+    )
   }
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge(maxBytes))
   return new Promise((resolve, reject) => {
@@ -32,7 +34,8 @@ export function readBody(request: IncomingMessage, { maxBytes }: BodyLimits): Pr
       if (isUtf8(body)) resolve(body.toString('utf8'))
       else reject(new Refusal('WIRE_MALFORMED', 'the body is not UTF-8'))
     })
-    const gone = (): void => reject(new Refusal('CALLER_GONE', 'the caller closed the connection before the end of the request'))
+    const gone = (): void =>
+      reject(new Refusal('CALLER_GONE', 'the caller closed the connection before the end of the request'))
     request.on('error', gone)
     request.on('close', () => {
       if (!request.complete) gone()

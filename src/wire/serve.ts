@@ -49,7 +49,10 @@ export interface Serving {
   readonly inFlight: number
 }
 
-const DIALECTS: Readonly<Record<string, WireDialect>> = { '/v1/chat/completions': openaiChat, '/v1/messages': anthropicMessages }
+const DIALECTS: Readonly<Record<string, WireDialect>> = {
+  '/v1/chat/completions': openaiChat,
+  '/v1/messages': anthropicMessages,
+}
 /** Tokens with many groups come near 10 KB. */
 const MAX_HEADER_BYTES = 32_768
 const HEADERS_TIMEOUT_MS = 10_000
@@ -75,7 +78,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       handle(options, state, request, response).catch(() => response.destroy())
     },
   )
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket, options))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+    answerBrokenRequest(error, socket, options),
+  )
   await listen(server, options)
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : options.port
@@ -91,8 +96,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') reject(new Error(`port ${port} on ${host} is taken: stop what uses it, or choose another with --port`))
-      else if (error.code === 'EACCES') reject(new Error(`port ${port} on ${host} may not be used by this account: choose one above 1023 with --port`))
+      if (error.code === 'EADDRINUSE')
+        reject(new Error(`port ${port} on ${host} is taken: stop what uses it, or choose another with --port`))
+      else if (error.code === 'EACCES')
+        reject(new Error(`port ${port} on ${host} may not be used by this account: choose one above 1023 with --port`))
       else reject(error)
     })
     server.listen(port, host, resolve)
@@ -112,7 +119,12 @@ async function close(server: Server, state: { draining: boolean }, drainMs: numb
   clearInterval(sweep)
 }
 
-async function handle(options: ServeOptions, state: { inFlight: number; draining: boolean }, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  options: ServeOptions,
+  state: { inFlight: number; draining: boolean },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = pathOf(request.url ?? '/')
   const requestId = newRequestId()
   const { traceId, sampled } = traceContext(headerOf(request, 'traceparent'))
@@ -127,9 +139,12 @@ async function handle(options: ServeOptions, state: { inFlight: number; draining
   try {
     if (state.draining) throw new Refusal('DRAINING', 'this process is stopping, try again', { retryAfterS: 1 })
     if (dialect !== undefined && isModelCall(path)) {
-      if (request.method !== 'POST') throw new Refusal('WIRE_NOT_FOUND', `\`${path}\` takes POST, not ${request.method ?? ''}`)
+      if (request.method !== 'POST')
+        throw new Refusal('WIRE_NOT_FOUND', `\`${path}\` takes POST, not ${request.method ?? ''}`)
       if (state.inFlight > options.maxConcurrent) {
-        throw new Refusal('OVERLOADED', `${options.maxConcurrent} requests are open, try again in 1 s`, { retryAfterS: 1 })
+        throw new Refusal('OVERLOADED', `${options.maxConcurrent} requests are open, try again in 1 s`, {
+          retryAfterS: 1,
+        })
       }
       await modelCall(options, dialect, request, response, trip)
     } else await page(options, path, request, response, trip)
@@ -139,7 +154,13 @@ async function handle(options: ServeOptions, state: { inFlight: number; draining
   options.onRequest?.({ status: response.statusCode, path })
 }
 
-async function modelCall(options: ServeOptions, dialect: WireDialect, request: IncomingMessage, response: ServerResponse, trip: Trip): Promise<void> {
+async function modelCall(
+  options: ServeOptions,
+  dialect: WireDialect,
+  request: IncomingMessage,
+  response: ServerResponse,
+  trip: Trip,
+): Promise<void> {
   const served = await options.run({
     dialect: dialect.dialect,
     authorization: headerOf(request, 'authorization'),
@@ -161,9 +182,18 @@ async function modelCall(options: ServeOptions, dialect: WireDialect, request: I
   else await answerWhole(dialect, response, served, answer)
 }
 
-async function answerStream(dialect: WireDialect, response: ServerResponse, served: Served, answer: AnswerFacts): Promise<void> {
+async function answerStream(
+  dialect: WireDialect,
+  response: ServerResponse,
+  served: Served,
+  answer: AnswerFacts,
+): Promise<void> {
   const encode = dialect.streamEncoder(answer)
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' })
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+  })
   try {
     for await (const batch of served.batches) {
       const blocked = writePiece(response, encode(batch))
@@ -177,13 +207,24 @@ async function answerStream(dialect: WireDialect, response: ServerResponse, serv
   response.end()
 }
 
-async function answerWhole(dialect: WireDialect, response: ServerResponse, served: Served, answer: AnswerFacts): Promise<void> {
+async function answerWhole(
+  dialect: WireDialect,
+  response: ServerResponse,
+  served: Served,
+  answer: AnswerFacts,
+): Promise<void> {
   const encoder = dialect.wholeEncoder(answer)
   for await (const batch of served.batches) encoder.push(batch)
   sendJson(response, 200, encoder.end())
 }
 
-async function page(options: ServeOptions, path: string, request: IncomingMessage, response: ServerResponse, trip: Trip): Promise<void> {
+async function page(
+  options: ServeOptions,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  trip: Trip,
+): Promise<void> {
   const answer = await options.pages({
     method: request.method ?? 'GET',
     path,
@@ -194,7 +235,10 @@ async function page(options: ServeOptions, path: string, request: IncomingMessag
   })
   request.resume()
   if (answer === undefined) {
-    throw new Refusal('WIRE_NOT_FOUND', 'there is no such path, model calls go to POST /v1/chat/completions or /v1/messages, and GET /v1/models lists the models')
+    throw new Refusal(
+      'WIRE_NOT_FOUND',
+      'there is no such path, model calls go to POST /v1/chat/completions or /v1/messages, and GET /v1/models lists the models',
+    )
   }
   response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) })
   response.end(request.method === 'HEAD' ? '' : answer.body)
@@ -205,7 +249,8 @@ function answerRefusal(response: ServerResponse, dialect: WireDialect, refusal: 
     response.end()
     return
   }
-  if (refusal.retryAfterS !== undefined) response.setHeader('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterS))))
+  if (refusal.retryAfterS !== undefined)
+    response.setHeader('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterS))))
   if (refusal.status === 401) response.setHeader('www-authenticate', 'Bearer')
   // What is left of a body that was not read would be taken for the next request.
   if (!response.req.complete) response.setHeader('connection', 'close')
@@ -213,7 +258,10 @@ function answerRefusal(response: ServerResponse, dialect: WireDialect, refusal: 
 }
 
 function sendJson(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+  })
   response.end(body)
 }
 
@@ -235,7 +283,11 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket, { req
   )
 }
 
-const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 413: 'Content Too Large' }
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+}
 
 function pathOf(url: string): string {
   const end = url.indexOf('?')

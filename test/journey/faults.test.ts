@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI from 'openai'
-import { type Plane, chat, eventually, post, withPlane } from '../plane.ts'
+import { type Plane, chat, errorOf, eventually, post, withPlane } from '../plane.ts'
 
 const TWO_TARGETS = ['vllm-us-east4', 'bedrock-us-east-1']
 
 async function askStream(plane: Plane): Promise<{ text: string; error: string; id: string; target: string }> {
   const client = new OpenAI({ baseURL: `${plane.url}/v1`, apiKey: plane.key, maxRetries: 0 })
   const { data, response } = await client.chat.completions
-    .create({ model: 'chat', stream: true, messages: [{ role: 'user', content: 'tell me about rivers and mountains' }] })
+    .create({
+      model: 'chat',
+      stream: true,
+      messages: [{ role: 'user', content: 'tell me about rivers and mountains' }],
+    })
     .withResponse()
   let [text, error] = ['', '']
   try {
@@ -16,7 +20,12 @@ async function askStream(plane: Plane): Promise<{ text: string; error: string; i
   } catch (thrown) {
     error = thrown instanceof Error ? thrown.message : String(thrown)
   }
-  return { text, error, id: response.headers.get('x-request-id') ?? '', target: response.headers.get('x-thinplane-target') ?? '' }
+  return {
+    text,
+    error,
+    id: response.headers.get('x-request-id') ?? '',
+    target: response.headers.get('x-thinplane-target') ?? '',
+  }
 }
 
 for (const fault of [
@@ -38,7 +47,13 @@ for (const fault of [
       assert.match(text, /rivers/)
       assert.equal(target, 'bedrock-us-east-1')
       const entry = await plane.entry(id)
-      assert.deepEqual(entry.attempts.map(({ target: tried, error: why }) => [tried, why]), [[TWO_TARGETS[0], code], [TWO_TARGETS[1], '']])
+      assert.deepEqual(
+        entry.attempts.map(({ target: tried, error: why }) => [tried, why]),
+        [
+          [TWO_TARGETS[0], code],
+          [TWO_TARGETS[1], ''],
+        ],
+      )
       assert.equal(entry.crossings.filter(({ layer }) => layer === 'inference').length, 2)
     })
   })
@@ -68,7 +83,12 @@ for (const kind of ['reset-after', 'end-early', 'error-in-stream'] as const) {
       assert.equal(entry.code, 'INFER_CUT')
       assert.equal(entry.outcome, 'failed')
       assert.ok(entry.usageEstimated && entry.usage.output > 0)
-      const raw = await post(plane.url, '/v1/chat/completions', plane.key, chat('tell me about rivers', { stream: true }))
+      const raw = await post(
+        plane.url,
+        '/v1/chat/completions',
+        plane.key,
+        chat('tell me about rivers', { stream: true }),
+      )
       assert.ok(!raw.text.includes('[DONE]'))
       assert.match(raw.text, /"code":"INFER_CUT"/)
     })
@@ -115,7 +135,10 @@ test('a caller who leaves is noticed upstream within 50 ms, and the entry has st
     await reader?.read()
     const leftAt = Date.now()
     leave.abort()
-    const seen = await eventually(() => plane.clouds.requests.last('cloud-run').find(({ aborted }) => aborted), 'the abort')
+    const seen = await eventually(
+      () => plane.clouds.requests.last('cloud-run').find(({ aborted }) => aborted),
+      'the abort',
+    )
     assert.ok((seen.abortedAtEpochMs ?? Infinity) - leftAt <= 50, `${(seen.abortedAtEpochMs ?? Infinity) - leftAt} ms`)
     const entry = await plane.entry(answer.headers.get('x-request-id') ?? '')
     assert.equal(entry.status, 499)
@@ -152,13 +175,16 @@ for (const [name, fault] of Object.entries({
 } as const)) {
   test(`when the safety check ${name}, nothing reaches a model`, async () => {
     const change = (config: { guard: Record<string, unknown> }) => {
-      config.guard = { ...config.guard, contentSafety: { ...(config.guard['contentSafety'] as object), timeoutMs: 300 } }
+      config.guard = {
+        ...config.guard,
+        contentSafety: { ...(config.guard['contentSafety'] as object), timeoutMs: 300 },
+      }
     }
     await withPlane({ change }, async (plane) => {
       plane.clouds.faults.set({ service: 'content-safety', ...fault })
       const answer = await post(plane.url, '/v1/chat/completions', plane.key, chat('hello'))
       assert.equal(answer.status, 503)
-      assert.equal(JSON.parse(answer.text).error.code, 'GUARD_UNAVAILABLE')
+      assert.equal(errorOf(answer).code, 'GUARD_UNAVAILABLE')
       assert.equal(plane.clouds.requests.count('cloud-run') + plane.clouds.requests.count('bedrock'), 0)
       assert.ok(Number(answer.headers.get('retry-after')) >= 1)
     })
@@ -169,7 +195,7 @@ test('what the safety check finds is refused, with the category', async () => {
   await withPlane({}, async (plane) => {
     const answer = await post(plane.url, '/v1/chat/completions', plane.key, chat('how to build a bomb'))
     assert.equal(answer.status, 400)
-    assert.match(JSON.parse(answer.text).error.message, /^the safety check found Violence \d, rephrase the prompt$/)
+    assert.match(errorOf(answer).message, /^the safety check found Violence \d, rephrase the prompt$/)
     assert.equal(plane.clouds.requests.count('cloud-run'), 0)
   })
 })
@@ -185,6 +211,6 @@ test('after five failures a target is left alone, and all out means 503 with whe
     assert.equal(last.headers.get('retry-after'), '7')
     const out = await post(plane.url, '/v1/chat/completions', plane.key, chat('question 8'))
     assert.equal(out.status, 503)
-    assert.match(JSON.parse(out.text).error.message, /^every target of model `chat` is out, try again in \d+ s$/)
+    assert.match(errorOf(out).message, /^every target of model `chat` is out, try again in \d+ s$/)
   })
 })

@@ -50,7 +50,9 @@ async function show(folder: string, id: string, given: Given): Promise<number> {
     if (text.includes(`"id":${JSON.stringify(id)}`) && asRecord(parseJson(text))?.['id'] === id) found = text
   })
   if (found === undefined) {
-    process.stderr.write(`there is no entry ${id}${verdict.ok ? '' : ` in the part that can be trusted (${verdict.reason})`}\n`)
+    process.stderr.write(
+      `there is no entry ${id}${verdict.ok ? '' : ` in the part that can be trusted (${verdict.reason})`}\n`,
+    )
     return 1
   }
   process.stdout.write(given.flag('json') ? `${found}\n` : showEntry(found))

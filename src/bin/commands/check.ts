@@ -17,7 +17,10 @@ export const command: Command = {
     const problems = await problemsOf(file)
     if (given.flag('json')) process.stdout.write(`${JSON.stringify({ file, ok: problems.length === 0, problems })}\n`)
     else if (problems.length === 0) process.stdout.write(`${file} is fine\n`)
-    else process.stdout.write(`${file}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n${problems.map((problem) => `  ${showProblem(problem)}\n`).join('')}`)
+    else
+      process.stdout.write(
+        `${file}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n${problems.map((problem) => `  ${showProblem(problem)}\n`).join('')}`,
+      )
     return problems.length === 0 ? 0 : 1
   },
 }
@@ -33,15 +36,21 @@ async function problemsOf(file: string): Promise<Problem[]> {
   }
   const problems: Problem[] = []
   const lookUp = { environment: process.env, resolve: loaded.resolve, problems }
-  for (const [name, target] of Object.entries(loaded.config.targets)) resolveCredential(target.credential, `targets.${name}.credential`, lookUp)
-  if (loaded.config.context !== undefined) resolveCredential(loaded.config.context.credential, 'context.credential', lookUp)
+  for (const [name, target] of Object.entries(loaded.config.targets))
+    resolveCredential(target.credential, `targets.${name}.credential`, lookUp)
+  if (loaded.config.context !== undefined)
+    resolveCredential(loaded.config.context.credential, 'context.credential', lookUp)
   const { contentSafety } = loaded.config.guard
   if (contentSafety !== undefined) resolveCredential(contentSafety.credential, 'guard.contentSafety.credential', lookUp)
   try {
     const { policies } = await loadPolicies(loaded.resolve(loaded.config.policies))
     for (const { id, guard, file: policyFile } of policies.values()) {
       if (guard === undefined || Object.hasOwn(loaded.config.guard.profiles, guard)) continue
-      problems.push({ path: 'guard.profiles', line: 0, message: `policy \`${id}\` in ${policyFile} names profile \`${guard}\`, define it` })
+      problems.push({
+        path: 'guard.profiles',
+        line: 0,
+        message: `policy \`${id}\` in ${policyFile} names profile \`${guard}\`, define it`,
+      })
     }
   } catch (error) {
     if (!(error instanceof PolicyProblems)) throw error

@@ -18,7 +18,12 @@ export const command: Command = {
     const file = given.text('config') ?? 'thinplane.yaml'
     const { config } = await loadConfig(file)
     const port = given.number('port', 0, 65_535) ?? portOf(process.env['PORT'])
-    const plane = await startControlPlane({ file, port, environment: process.env, log: createLog(config.observe.logLevel) })
+    const plane = await startControlPlane({
+      file,
+      port,
+      environment: process.env,
+      log: createLog(config.observe.logLevel),
+    })
     process.stdout.write(`control plane: ${plane.url}\n`)
     tellParent({ ready: true, url: plane.url })
     await untilStopped()

@@ -25,7 +25,16 @@ export const command: Command = {
     if (actions === undefined) throw new Error(`there is no profile \`${name}\`, choose strict or balanced`)
     const profile = { name, actions, minScore: 0.5, managed: 'off', severity: 4, onUnavailable: 'refuse' } as const
     const vaults = createVaults(new Uint8Array(32))
-    const principal = { subject: 'cli', tenant: 'cli', kind: 'key', roles: [], groups: [], client: undefined, via: 'cli', credentialId: '' } as const
+    const principal = {
+      subject: 'cli',
+      tenant: 'cli',
+      kind: 'key',
+      roles: [],
+      groups: [],
+      client: undefined,
+      via: 'cli',
+      credentialId: '',
+    } as const
     let [number, bad] = [0, 0]
     for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
       number += 1
@@ -38,8 +47,20 @@ export const command: Command = {
       }
       const { id, text } = parsed.data
       const found = scan(text)
-      const redacted = redact(text, found, { profile, vault: vaults.open(principal, String(id)), tally: new FindingTally(), where: 'prompt' })
-      const findings = found.map(({ type, start, end, score, detector }) => ({ type, start, end, score, action: actionFor(profile, type), detector }))
+      const redacted = redact(text, found, {
+        profile,
+        vault: vaults.open(principal, String(id)),
+        tally: new FindingTally(),
+        where: 'prompt',
+      })
+      const findings = found.map(({ type, start, end, score, detector }) => ({
+        type,
+        start,
+        end,
+        score,
+        action: actionFor(profile, type),
+        detector,
+      }))
       process.stdout.write(`${JSON.stringify({ id, findings, redacted })}\n`)
     }
     return bad === 0 ? 0 : 1

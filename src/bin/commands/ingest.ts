@@ -18,7 +18,11 @@ export const command: Command = {
       const reports = await agent.ready
       const wanted = given.text('collection')
       const shown = wanted === undefined ? reports : reports.filter(({ collection }) => collection === wanted)
-      process.stdout.write(given.flag('json') ? `${JSON.stringify(shown)}\n` : `${shown.map((report) => JSON.stringify(report)).join('\n')}\n`)
+      process.stdout.write(
+        given.flag('json')
+          ? `${JSON.stringify(shown)}\n`
+          : `${shown.map((report) => JSON.stringify(report)).join('\n')}\n`,
+      )
       return 0
     } finally {
       await agent.close()

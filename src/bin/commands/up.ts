@@ -23,11 +23,27 @@ export const command: Command = {
   summary: 'run everything on this machine: control plane, data plane, simulated clouds',
   usage: '[--port N] [--docs DIR] [--upstream URL | --local-model] [--config FILE] [--data DIR]',
   options: {
-    port: { type: 'string', short: 'p', value: 'N', help: 'port of the endpoint, default 8080; PORT does too; 0 for any free one' },
-    docs: { type: 'string', value: 'DIR', help: 'ground `assistant` on the Markdown, HTML, text and PDF files of this folder' },
-    upstream: { type: 'string', value: 'URL', help: 'an OpenAI-compatible server (Ollama, vLLM, llama-server) as first target' },
+    port: {
+      type: 'string',
+      short: 'p',
+      value: 'N',
+      help: 'port of the endpoint, default 8080; PORT does too; 0 for any free one',
+    },
+    docs: {
+      type: 'string',
+      value: 'DIR',
+      help: 'ground `assistant` on the Markdown, HTML, text and PDF files of this folder',
+    },
+    upstream: {
+      type: 'string',
+      value: 'URL',
+      help: 'an OpenAI-compatible server (Ollama, vLLM, llama-server) as first target',
+    },
     'upstream-model': { type: 'string', value: 'NAME', help: 'its model, default the first that it lists' },
-    'local-model': { type: 'boolean', help: 'a real small model on this machine as first target (installs 400 MB once)' },
+    'local-model': {
+      type: 'boolean',
+      help: 'a real small model on this machine as first target (installs 400 MB once)',
+    },
     config: { type: 'string', value: 'FILE', help: 'a configuration of your own instead of the simulated clouds' },
     data: { type: 'string', value: 'DIR', help: 'folder for state, default .thinplane' },
   },
@@ -35,7 +51,8 @@ export const command: Command = {
     const children: Child[] = []
     const stopped = untilStopped()
     try {
-      const up = given.text('config') === undefined ? await startLocal(given, children) : await startConfigured(given, children)
+      const up =
+        given.text('config') === undefined ? await startLocal(given, children) : await startConfigured(given, children)
       process.stdout.write(up)
       const fell = await Promise.race([stopped.then(() => undefined), ...children.map(({ fell: own }) => own)])
       if (fell === undefined) return 0
@@ -56,7 +73,8 @@ async function stopAll(children: readonly Child[]): Promise<void> {
 
 async function startLocal(given: Given, children: Child[]): Promise<string> {
   const startedAt = performance.now()
-  if (given.text('upstream') !== undefined && given.flag('local-model')) throw new WrongUsage('choose --upstream or --local-model, not both')
+  if (given.text('upstream') !== undefined && given.flag('local-model'))
+    throw new WrongUsage('choose --upstream or --local-model, not both')
   const port = await freePort(portOf(given))
   const dataFolder = resolve(given.text('data') ?? '.thinplane')
   const docs = await docsFolder(given.text('docs'))
@@ -71,7 +89,10 @@ async function startLocal(given: Given, children: Child[]): Promise<string> {
   await writeDurably(file, localConfig(setup))
   const key = await developerKey(dataFolder)
   const report = await startData(children, file)
-  const control = run(children, 'control plane', ['control', '--config', file], { ...localEnvironment(settings), PORT: String(port) })
+  const control = run(children, 'control plane', ['control', '--config', file], {
+    ...localEnvironment(settings),
+    PORT: String(port),
+  })
   const { url } = await control.message(({ ready }) => ready === true)
   return banner({
     url: asText(url) ?? '',
@@ -91,19 +112,37 @@ async function startLocal(given: Given, children: Child[]): Promise<string> {
 async function startConfigured(given: Given, children: Child[]): Promise<string> {
   const file = resolve(given.text('config') ?? '')
   for (const option of ['docs', 'upstream', 'data']) {
-    if (given.text(option) !== undefined) throw new WrongUsage(`--${option} does not go with --config: write it into the file`)
+    if (given.text(option) !== undefined)
+      throw new WrongUsage(`--${option} does not go with --config: write it into the file`)
   }
   const { loadConfig } = await import('#config/load.ts')
   const { config } = await loadConfig(file)
   if (config.dataPlane !== undefined) await startData(children, file)
   const port = given.text('port') ?? process.env['PORT']
-  const control = run(children, 'control plane', ['control', '--config', file, ...(port === undefined ? [] : ['--port', port])], {})
+  const control = run(
+    children,
+    'control plane',
+    ['control', '--config', file, ...(port === undefined ? [] : ['--port', port])],
+    {},
+  )
   const { url } = await control.message(({ ready }) => ready === true)
   return `\n  Thinplane is ready at ${String(url)}/v1 with ${file}. Ctrl-C stops everything.\n`
 }
 
-function run(children: Child[], name: string, args: readonly string[], environment: Readonly<Record<string, string>>, onMessage?: (message: Readonly<Record<string, unknown>>) => void): Child {
-  const child = startChild({ name, file: THINPLANE, args, environment, ...(onMessage === undefined ? {} : { onMessage }) })
+function run(
+  children: Child[],
+  name: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  onMessage?: (message: Readonly<Record<string, unknown>>) => void,
+): Child {
+  const child = startChild({
+    name,
+    file: THINPLANE,
+    args,
+    environment,
+    ...(onMessage === undefined ? {} : { onMessage }),
+  })
   children.push(child)
   return child
 }
@@ -119,7 +158,8 @@ async function startData(children: Child[], file: string): Promise<Readonly<Reco
     process.stderr.write(`  indexing ${asCount(progress['done'])} of ${asCount(progress['total'])} documents\n`)
   })
   const message = await child.message((candidate) => candidate['ready'] === true || candidate['failed'] !== undefined)
-  if (message['failed'] !== undefined) throw new Error(`the documents can not be served: ${String(message['failed'])}`)
+  if (message['failed'] !== undefined)
+    throw new Error(`the documents can not be served: ${asText(message['failed']) ?? ''}`)
   return asRecord(asList(message['reports'])[0]) ?? {}
 }
 
@@ -128,7 +168,8 @@ function portOf(given: Given): number {
   if (fromOption !== undefined) return fromOption
   const fromEnvironment = process.env['PORT']
   if (fromEnvironment === undefined || fromEnvironment === '') return 8080
-  if (!/^\d{1,5}$/.test(fromEnvironment) || Number(fromEnvironment) > 65_535) throw new WrongUsage('PORT takes a whole number from 0 to 65535')
+  if (!/^\d{1,5}$/.test(fromEnvironment) || Number(fromEnvironment) > 65_535)
+    throw new WrongUsage('PORT takes a whole number from 0 to 65535')
   return Number(fromEnvironment)
 }
 
@@ -145,7 +186,10 @@ async function docsFolder(given: string | undefined): Promise<string> {
 /** Paces of the simulated models: what an 8B model shows on one GPU. Other settings keep their defaults. */
 async function simulationFile(dataFolder: string): Promise<string> {
   const file = join(dataFolder, 'simclouds.json')
-  await writeDurably(file, JSON.stringify({ cloudRun: { firstTokenMs: 180, tokenMs: 12 }, bedrock: { firstTokenMs: 350, tokenMs: 12 } }))
+  await writeDurably(
+    file,
+    JSON.stringify({ cloudRun: { firstTokenMs: 180, tokenMs: 12 }, bedrock: { firstTokenMs: 350, tokenMs: 12 } }),
+  )
   return file
 }
 

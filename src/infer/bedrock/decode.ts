@@ -22,7 +22,8 @@ class StreamDecoder implements Decoder {
     this.failure = keepingEvents(events, () => {
       for (const { headers, payload } of this.#read(bytes)) {
         const body = asRecord(parseJson(Buffer.from(payload).toString('utf8'))) ?? {}
-        if (headers[':message-type'] !== 'event') throw streamException(headers[':exception-type'] ?? headers[':error-code'] ?? '')
+        if (headers[':message-type'] !== 'event')
+          throw streamException(headers[':exception-type'] ?? headers[':error-code'] ?? '')
         step(this.#state, headers[':event-type'] ?? '', body, events)
       }
     })
@@ -38,7 +39,8 @@ class StreamDecoder implements Decoder {
     try {
       return this.#frames.push(bytes)
     } catch (error) {
-      if (error instanceof EventStreamError) throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent a broken frame', { cause: error })
+      if (error instanceof EventStreamError)
+        throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent a broken frame', { cause: error })
       throw error
     }
   }

@@ -16,7 +16,10 @@ export function encode({ ask }: Screened, target: Target): EncodedRequest {
   return {
     // The model id is one path segment: an ARN's colons and slashes are encoded too.
     url: `${target.endpoint}/model/${encodeURIComponent(target.model)}/${operation}`,
-    headers: { 'content-type': 'application/json', accept: ask.stream ? 'application/vnd.amazon.eventstream' : 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      accept: ask.stream ? 'application/vnd.amazon.eventstream' : 'application/json',
+    },
     body: JSON.stringify(body),
   }
 }
@@ -42,7 +45,8 @@ function conversation(messages: readonly Message[]): ConverseMessage[] {
     if (last?.role === role) last.content.push(...content)
     else if (content.length > 0) merged.push({ role, content: [...content] })
   }
-  if (merged[0]?.role === 'assistant') merged.unshift({ role: 'user', content: [{ text: '(the conversation begins with the assistant)' }] })
+  if (merged[0]?.role === 'assistant')
+    merged.unshift({ role: 'user', content: [{ text: '(the conversation begins with the assistant)' }] })
   return merged
 }
 
@@ -61,7 +65,9 @@ function textBlocks(message: Message): { readonly text: string }[] {
 }
 
 function toolResult({ id, text, isError }: Extract<Part, { type: 'tool-result' }>): object {
-  return { toolResult: { toolUseId: id, content: text === '' ? [] : [{ text }], status: isError ? 'error' : 'success' } }
+  return {
+    toolResult: { toolUseId: id, content: text === '' ? [] : [{ text }], status: isError ? 'error' : 'success' },
+  }
 }
 
 /** `input` has to be an object; arguments that are none are carried as they are, under a name that says so. */
@@ -84,12 +90,22 @@ function inferenceConfig({ sampling }: Ask): object {
 
 function toolConfig({ tools, toolChoice, messages }: Ask): object {
   const specs = tools.map(({ name, description, parameters }) => ({
-    toolSpec: { name, ...(description === undefined || description === '' ? {} : { description }), inputSchema: { json: parameters } },
+    toolSpec: {
+      name,
+      ...(description === undefined || description === '' ? {} : { description }),
+      inputSchema: { json: parameters },
+    },
   }))
   if (specs.length === 0) {
     const named = namesInHistory(messages)
     // The service wants a toolConfig as soon as the history holds tool blocks.
-    return named.length === 0 ? {} : { toolConfig: { tools: named.map((name) => ({ toolSpec: { name, inputSchema: { json: { type: 'object' } } } })) } }
+    return named.length === 0
+      ? {}
+      : {
+          toolConfig: {
+            tools: named.map((name) => ({ toolSpec: { name, inputSchema: { json: { type: 'object' } } } })),
+          },
+        }
   }
   const choice = toolChoice === undefined ? undefined : encodeChoice(toolChoice)
   return { toolConfig: { tools: specs, ...(choice === undefined ? {} : { toolChoice: choice }) } }

@@ -14,7 +14,8 @@ export function error(answer: ErrorAnswer, target: Target): Refusal {
     return new Refusal('INFER_THROTTLED', `${name} is out of capacity`, facts)
   }
   if (answer.status === 408) return new Refusal('INFER_TIMEOUT', `${name}: the model timed out`)
-  if (answer.status === 400) return new Refusal('INFER_REJECTED', `${name} rejected the request: ${reasonOf(answer.body) ?? type}`)
+  if (answer.status === 400)
+    return new Refusal('INFER_REJECTED', `${name} rejected the request: ${reasonOf(answer.body) ?? type}`)
   return new Refusal('INFER_UNAVAILABLE', `${name} answered ${answer.status}${type === '' ? '' : ` (${type})`}`)
 }
 
@@ -23,7 +24,8 @@ export function streamException(type: string): Refusal {
   if (type === 'throttlingException' || type === 'serviceUnavailableException') {
     return new Refusal('INFER_THROTTLED', `the upstream reported ${type} inside the stream`)
   }
-  if (type === 'validationException') return new Refusal('INFER_REJECTED', 'the upstream rejected the request inside the stream')
+  if (type === 'validationException')
+    return new Refusal('INFER_REJECTED', 'the upstream rejected the request inside the stream')
   return new Refusal('INFER_UNAVAILABLE', `the upstream reported ${type === '' ? 'an error' : type} inside the stream`)
 }
 

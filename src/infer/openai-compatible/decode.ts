@@ -55,7 +55,9 @@ class WholeDecoder implements Decoder {
   end(): Event[] {
     const document = asRecord(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
     if (document === undefined || asList(document['choices']).length === 0) throw malformed()
-    const events: Event[] = [{ type: 'start', id: asText(document['id']) ?? '', model: asText(document['model']) ?? '' }]
+    const events: Event[] = [
+      { type: 'start', id: asText(document['id']) ?? '', model: asText(document['model']) ?? '' },
+    ]
     for (const item of asList(document['choices'])) wholeChoice(asRecord(item) ?? {}, events)
     const usage = asRecord(document['usage'])
     if (usage !== undefined) events.push({ type: 'usage', usage: usageOf(usage) })

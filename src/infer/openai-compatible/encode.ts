@@ -27,8 +27,14 @@ function encodeMessage(message: Message, ask: Ask): object[] {
   const encoded: object[] = results.map(({ id, text }) => ({ ...rest, role: 'tool', tool_call_id: id, content: text }))
   if (message.role === 'tool') return encoded
   if (calls.length > 0) {
-    encoded.push({ ...rest, role: message.role, content: texts.length === 0 ? null : content(texts), tool_calls: calls.map(encodeCall) })
-  } else if (texts.length > 0 || results.length === 0) encoded.push({ ...rest, role: message.role, content: content(texts) })
+    encoded.push({
+      ...rest,
+      role: message.role,
+      content: texts.length === 0 ? null : content(texts),
+      tool_calls: calls.map(encodeCall),
+    })
+  } else if (texts.length > 0 || results.length === 0)
+    encoded.push({ ...rest, role: message.role, content: content(texts) })
   return encoded
 }
 

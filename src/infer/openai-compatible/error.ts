@@ -13,7 +13,8 @@ export function error(answer: ErrorAnswer, target: Target): Refusal {
   const retryAfterS = retryAfterSeconds(answer.headers['retry-after'])
   const facts = retryAfterS === undefined ? {} : { retryAfterS }
   if (CAPACITY.has(answer.status)) return new Refusal('INFER_THROTTLED', `${name} is out of capacity`, facts)
-  if (answer.status === 408 || answer.status === 504) return new Refusal('INFER_TIMEOUT', `${name} timed out (${answer.status})`, facts)
+  if (answer.status === 408 || answer.status === 504)
+    return new Refusal('INFER_TIMEOUT', `${name} timed out (${answer.status})`, facts)
   if (answer.status === 400 || answer.status === 413 || answer.status === 422) {
     return new Refusal('INFER_REJECTED', `${name} rejected the request: ${reason ?? answer.status}`)
   }

@@ -1,5 +1,18 @@
 import type { Ask, Message, Part, Tool, ToolChoice } from '#contract/ask.ts'
-import { type Fields, NONE, fields, list, optionalFlag, optionalNumber, optionalText, parseBody, restOf, text, unsupported, wrong } from '#wire/fields.ts'
+import {
+  type Fields,
+  NONE,
+  fields,
+  list,
+  optionalFlag,
+  optionalNumber,
+  optionalText,
+  parseBody,
+  restOf,
+  text,
+  unsupported,
+  wrong,
+} from '#wire/fields.ts'
 import { thinplaneField } from '#wire/ground-field.ts'
 
 const MAX_MESSAGES = 4096
@@ -28,7 +41,10 @@ export function decode(body: string): Ask {
     alias: text(request['model'], 'model'),
     stream: optionalFlag(request['stream'], 'stream'),
     messages: [...decodeSystem(request['system']), ...decodeMessages(request['messages'])],
-    tools: request['tools'] === undefined ? [] : list(request['tools'], 'tools').map((tool, at) => decodeTool(fields(tool, `tools[${at}]`), `tools[${at}]`)),
+    tools:
+      request['tools'] === undefined
+        ? []
+        : list(request['tools'], 'tools').map((tool, at) => decodeTool(fields(tool, `tools[${at}]`), `tools[${at}]`)),
     toolChoice: decodeChoice(request['tool_choice']),
     sampling: decodeSampling(request),
     includeUsage: true,
@@ -47,7 +63,8 @@ function decodeSystem(value: unknown): Message[] {
 function decodeMessages(value: unknown): Message[] {
   const items = list(value, 'messages')
   if (items.length === 0) throw wrong('messages', 'a list with at least one message')
-  if (items.length > MAX_MESSAGES) throw wrong('messages', `a list of at most ${MAX_MESSAGES} messages, it has ${items.length}`)
+  if (items.length > MAX_MESSAGES)
+    throw wrong('messages', `a list of at most ${MAX_MESSAGES} messages, it has ${items.length}`)
   return items.flatMap((item, at) => decodeMessage(fields(item, `messages[${at}]`), `messages[${at}]`))
 }
 
@@ -96,7 +113,8 @@ function decodeBlock(block: Fields, path: string): Part {
 function decodeTool(tool: Fields, path: string): Tool {
   const rest = restOf(tool, KNOWN_TOOL)
   const type = optionalText(tool['type'], `${path}.type`)
-  if (type !== undefined && type !== 'custom') throw unsupported(`${path}.type`, `tools of type \`${type.slice(0, 40)}\` are not carried yet`)
+  if (type !== undefined && type !== 'custom')
+    throw unsupported(`${path}.type`, `tools of type \`${type.slice(0, 40)}\` are not carried yet`)
   const decoded = {
     name: text(tool['name'], `${path}.name`),
     description: optionalText(tool['description'], `${path}.description`),
@@ -121,7 +139,10 @@ function decodeSampling(request: Fields): Ask['sampling'] {
   const temperature = optionalNumber(request['temperature'], 'temperature', { min: 0, max: 1 })
   const topP = optionalNumber(request['top_p'], 'top_p', { min: 0, max: 1 })
   const stops = request['stop_sequences']
-  const stop = stops === undefined || stops === null ? undefined : list(stops, 'stop_sequences').map((item, at) => text(item, `stop_sequences[${at}]`))
+  const stop =
+    stops === undefined || stops === null
+      ? undefined
+      : list(stops, 'stop_sequences').map((item, at) => text(item, `stop_sequences[${at}]`))
   return {
     maxTokens,
     ...(temperature === undefined ? {} : { temperature }),

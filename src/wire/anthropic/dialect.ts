@@ -3,4 +3,11 @@ import { decode } from './decode.ts'
 import { streamEncoder, wholeEncoder } from './encode.ts'
 import { error, streamError } from './error.ts'
 
-export const anthropicMessages: WireDialect = { dialect: 'anthropic-messages', decode, error, streamError, streamEncoder, wholeEncoder }
+export const anthropicMessages: WireDialect = {
+  dialect: 'anthropic-messages',
+  decode,
+  error,
+  streamError,
+  streamEncoder,
+  wholeEncoder,
+}

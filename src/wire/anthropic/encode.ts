@@ -29,11 +29,25 @@ export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
 function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string {
   switch (event.type) {
     case 'start':
-      return frame('message_start', { message: { ...messageHead(answer), content: [], stop_reason: null, stop_sequence: null, usage: encodeUsage(NO_USAGE) } })
+      return frame('message_start', {
+        message: {
+          ...messageHead(answer),
+          content: [],
+          stop_reason: null,
+          stop_sequence: null,
+          usage: encodeUsage(NO_USAGE),
+        },
+      })
     case 'text-delta':
-      return openBlock(state, 'text', { type: 'text', text: '' }) + blockDelta(state, { type: 'text_delta', text: event.text })
+      return (
+        openBlock(state, 'text', { type: 'text', text: '' }) +
+        blockDelta(state, { type: 'text_delta', text: event.text })
+      )
     case 'reasoning-delta':
-      return openBlock(state, 'thinking', { type: 'thinking', thinking: '', signature: '' }) + blockDelta(state, { type: 'thinking_delta', thinking: event.text })
+      return (
+        openBlock(state, 'thinking', { type: 'thinking', thinking: '', signature: '' }) +
+        blockDelta(state, { type: 'thinking_delta', thinking: event.text })
+      )
     case 'tool-call-start':
       return openBlock(state, `tool ${event.index}`, { type: 'tool_use', id: event.id, name: event.name, input: {} })
     case 'tool-call-delta':
@@ -46,8 +60,11 @@ function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string
       return ''
     case 'end':
       return (
-        frame('message_delta', { delta: { stop_reason: STOP[state.stop], stop_sequence: null }, usage: encodeUsage(state.usage), thinplane: answerNote(answer) }) +
-        frame('message_stop', {})
+        frame('message_delta', {
+          delta: { stop_reason: STOP[state.stop], stop_sequence: null },
+          usage: encodeUsage(state.usage),
+          thinplane: answerNote(answer),
+        }) + frame('message_stop', {})
       )
   }
 }
@@ -78,7 +95,10 @@ function messageHead({ requestId, alias }: AnswerFacts) {
   return { id: `msg_${requestId}`, type: 'message', role: 'assistant', model: alias }
 }
 
-type Block = { type: 'text'; text: string } | { type: 'thinking'; thinking: string; signature: string } | { type: 'tool_use'; id: string; name: string; input: string }
+type Block =
+  | { type: 'text'; text: string }
+  | { type: 'thinking'; thinking: string; signature: string }
+  | { type: 'tool_use'; id: string; name: string; input: string }
 
 export function wholeEncoder(answer: AnswerFacts) {
   const blocks: Block[] = []
@@ -95,7 +115,11 @@ export function wholeEncoder(answer: AnswerFacts) {
     end(): string {
       return JSON.stringify({
         ...messageHead(answer),
-        content: blocks.map((block) => (block.type === 'tool_use' ? { ...block, input: parseJson(block.input === '' ? '{}' : block.input) ?? {} } : block)),
+        content: blocks.map((block) =>
+          block.type === 'tool_use'
+            ? { ...block, input: parseJson(block.input === '' ? '{}' : block.input) ?? {} }
+            : block,
+        ),
         stop_reason: STOP[stop],
         stop_sequence: null,
         usage: encodeUsage(usage),
@@ -113,11 +137,17 @@ function append(blocks: Block[], event: Event): void {
   } else if (event.type === 'reasoning-delta') {
     if (last?.type === 'thinking') last.thinking += event.text
     else blocks.push({ type: 'thinking', thinking: event.text, signature: '' })
-  } else if (event.type === 'tool-call-start') blocks.push({ type: 'tool_use', id: event.id, name: event.name, input: '' })
+  } else if (event.type === 'tool-call-start')
+    blocks.push({ type: 'tool_use', id: event.id, name: event.name, input: '' })
   else if (event.type === 'tool-call-delta' && last?.type === 'tool_use') last.input += event.arguments
 }
 
 /** Anthropic leaves cached tokens out of the input. */
 function encodeUsage({ input, cachedRead, cachedWrite, output, reasoning }: Usage): object {
-  return { input_tokens: input, cache_read_input_tokens: cachedRead, cache_creation_input_tokens: cachedWrite, output_tokens: output + reasoning }
+  return {
+    input_tokens: input,
+    cache_read_input_tokens: cachedRead,
+    cache_creation_input_tokens: cachedWrite,
+    output_tokens: output + reasoning,
+  }
 }

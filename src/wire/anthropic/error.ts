@@ -35,7 +35,12 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
 export function error(refusal: Refusal, requestId: string): string {
   return JSON.stringify({
     type: 'error',
-    error: { type: ERROR_TYPES[refusal.code], message: refusal.message, code: refusal.code, param: refusal.param ?? null },
+    error: {
+      type: ERROR_TYPES[refusal.code],
+      message: refusal.message,
+      code: refusal.code,
+      param: refusal.param ?? null,
+    },
     request_id: requestId,
   })
 }

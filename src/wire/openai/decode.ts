@@ -1,5 +1,18 @@
 import type { Ask, Message, Part, Role, Tool, ToolChoice } from '#contract/ask.ts'
-import { type Fields, NONE, fields, list, optionalFlag, optionalNumber, optionalText, parseBody, restOf, text, unsupported, wrong } from '#wire/fields.ts'
+import {
+  type Fields,
+  NONE,
+  fields,
+  list,
+  optionalFlag,
+  optionalNumber,
+  optionalText,
+  parseBody,
+  restOf,
+  text,
+  unsupported,
+  wrong,
+} from '#wire/fields.ts'
 import { thinplaneField } from '#wire/ground-field.ts'
 
 /** Messages that one request may carry. */
@@ -24,13 +37,20 @@ const KNOWN = new Set([
 ])
 const KNOWN_MESSAGE = new Set(['role', 'content', 'tool_calls', 'tool_call_id'])
 const KNOWN_TOOL = new Set(['name', 'description', 'parameters'])
-const ROLES: Readonly<Record<string, Role>> = { system: 'system', developer: 'system', user: 'user', assistant: 'assistant', tool: 'tool' }
+const ROLES: Readonly<Record<string, Role>> = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  assistant: 'assistant',
+  tool: 'tool',
+}
 
 /** OpenAI's `POST /v1/chat/completions`. */
 export function decode(body: string): Ask {
   const request = parseBody(body)
   const own = thinplaneField(request['thinplane'])
-  if (request['n'] !== undefined && request['n'] !== null && request['n'] !== 1) throw unsupported('n', '`n` other than 1 is not carried yet, send the request again instead')
+  if (request['n'] !== undefined && request['n'] !== null && request['n'] !== 1)
+    throw unsupported('n', '`n` other than 1 is not carried yet, send the request again instead')
   return {
     dialect: 'openai-chat',
     alias: text(request['model'], 'model'),
@@ -49,7 +69,8 @@ export function decode(body: string): Ask {
 function decodeMessages(value: unknown): Message[] {
   const items = list(value, 'messages')
   if (items.length === 0) throw wrong('messages', 'a list with at least one message')
-  if (items.length > MAX_MESSAGES) throw wrong('messages', `a list of at most ${MAX_MESSAGES} messages, it has ${items.length}`)
+  if (items.length > MAX_MESSAGES)
+    throw wrong('messages', `a list of at most ${MAX_MESSAGES} messages, it has ${items.length}`)
   return items.map((item, at) => decodeMessage(fields(item, `messages[${at}]`), `messages[${at}]`))
 }
 
@@ -73,7 +94,10 @@ function decodeParts(message: Fields, role: Role, path: string): Part[] {
   }
   if (role !== 'assistant') throw wrong(`${path}.tool_calls`, 'absent: only the assistant calls tools')
   const calls = list(message['tool_calls'], `${path}.tool_calls`)
-  return [...parts, ...calls.map((call, at) => decodeCall(fields(call, `${path}.tool_calls[${at}]`), `${path}.tool_calls[${at}]`))]
+  return [
+    ...parts,
+    ...calls.map((call, at) => decodeCall(fields(call, `${path}.tool_calls[${at}]`), `${path}.tool_calls[${at}]`)),
+  ]
 }
 
 function decodeContent(content: unknown, path: string): Part[] {
@@ -83,7 +107,8 @@ function decodeContent(content: unknown, path: string): Part[] {
   return content.map((item: unknown, at) => {
     const part = fields(item, `${path}[${at}]`)
     const type = text(part['type'], `${path}[${at}].type`)
-    if (type !== 'text') throw unsupported(`${path}[${at}]`, `content of type \`${type.slice(0, 40)}\` is not carried yet, send text`)
+    if (type !== 'text')
+      throw unsupported(`${path}[${at}]`, `content of type \`${type.slice(0, 40)}\` is not carried yet, send text`)
     return { type: 'text', text: text(part['text'], `${path}[${at}].text`) }
   })
 }
@@ -122,7 +147,10 @@ function decodeTool(tool: Fields, path: string): Tool {
   const decoded = {
     name: text(called['name'], `${path}.function.name`),
     description: optionalText(called['description'], `${path}.function.description`),
-    parameters: called['parameters'] === undefined ? { type: 'object' } : fields(called['parameters'], `${path}.function.parameters`),
+    parameters:
+      called['parameters'] === undefined
+        ? { type: 'object' }
+        : fields(called['parameters'], `${path}.function.parameters`),
   }
   return rest === NONE ? decoded : { ...decoded, rest }
 }
@@ -131,16 +159,26 @@ function decodeChoice(value: unknown): ToolChoice | undefined {
   if (value === undefined || value === null) return undefined
   if (value === 'auto' || value === 'none' || value === 'required') return value
   if (typeof value === 'string') throw wrong('tool_choice', 'auto, none, required or an object that names a function')
-  return { name: text(fields(fields(value, 'tool_choice')['function'], 'tool_choice.function')['name'], 'tool_choice.function.name') }
+  return {
+    name: text(
+      fields(fields(value, 'tool_choice')['function'], 'tool_choice.function')['name'],
+      'tool_choice.function.name',
+    ),
+  }
 }
 
 function decodeSampling(request: Fields): Ask['sampling'] {
   const limit = { min: 1, max: 10_000_000, whole: true }
   const maxTokens =
-    optionalNumber(request['max_completion_tokens'], 'max_completion_tokens', limit) ?? optionalNumber(request['max_tokens'], 'max_tokens', limit)
+    optionalNumber(request['max_completion_tokens'], 'max_completion_tokens', limit) ??
+    optionalNumber(request['max_tokens'], 'max_tokens', limit)
   const temperature = optionalNumber(request['temperature'], 'temperature', { min: 0, max: 2 })
   const topP = optionalNumber(request['top_p'], 'top_p', { min: 0, max: 1 })
-  const seed = optionalNumber(request['seed'], 'seed', { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, whole: true })
+  const seed = optionalNumber(request['seed'], 'seed', {
+    min: Number.MIN_SAFE_INTEGER,
+    max: Number.MAX_SAFE_INTEGER,
+    whole: true,
+  })
   const stop = decodeStop(request['stop'])
   return {
     ...(maxTokens === undefined ? {} : { maxTokens }),

@@ -3,4 +3,11 @@ import { decode } from './decode.ts'
 import { streamEncoder, wholeEncoder } from './encode.ts'
 import { error, streamError } from './error.ts'
 
-export const openaiChat: WireDialect = { dialect: 'openai-chat', decode, error, streamError, streamEncoder, wholeEncoder }
+export const openaiChat: WireDialect = {
+  dialect: 'openai-chat',
+  decode,
+  error,
+  streamError,
+  streamEncoder,
+  wholeEncoder,
+}

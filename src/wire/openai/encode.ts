@@ -12,7 +12,8 @@ const FINISH: Readonly<Record<FinishReason, string>> = {
 /** Chunks are put together from text: the parts that never change are built once an answer. */
 export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
   const head = `data: {"id":"chatcmpl-${answer.requestId}","object":"chat.completion.chunk","created":${answer.createdEpochS},"model":${JSON.stringify(answer.alias)},`
-  const choice = (index: number, delta: string): string => `${head}"choices":[{"index":${index},"delta":${delta},"finish_reason":null}]}\n\n`
+  const choice = (index: number, delta: string): string =>
+    `${head}"choices":[{"index":${index},"delta":${delta},"finish_reason":null}]}\n\n`
   let usage: Usage | undefined
   const encodeOne = (event: Batch[number]): string => {
     switch (event.type) {
@@ -28,7 +29,10 @@ export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
           `{"tool_calls":[{"index":${event.index},"id":${JSON.stringify(event.id)},"type":"function","function":{"name":${JSON.stringify(event.name)},"arguments":""}}]}`,
         )
       case 'tool-call-delta':
-        return choice(event.choice, `{"tool_calls":[{"index":${event.index},"function":{"arguments":${JSON.stringify(event.arguments)}}}]}`)
+        return choice(
+          event.choice,
+          `{"tool_calls":[{"index":${event.index},"function":{"arguments":${JSON.stringify(event.arguments)}}}]}`,
+        )
       case 'finish':
         return `${head}"choices":[{"index":${event.choice},"delta":{},"finish_reason":"${FINISH[event.reason]}"}],"thinplane":${JSON.stringify(answerNote(answer))}}\n\n`
       case 'usage':
@@ -70,7 +74,8 @@ export function wholeEncoder(answer: AnswerFacts) {
       for (const event of batch) {
         if (event.type === 'text-delta') choiceOf(event.choice).text += event.text
         else if (event.type === 'reasoning-delta') choiceOf(event.choice).reasoning += event.text
-        else if (event.type === 'tool-call-start') choiceOf(event.choice).calls.set(event.index, { id: event.id, name: event.name, arguments: '' })
+        else if (event.type === 'tool-call-start')
+          choiceOf(event.choice).calls.set(event.index, { id: event.id, name: event.name, arguments: '' })
         else if (event.type === 'tool-call-delta') {
           const call = choiceOf(event.choice).calls.get(event.index)
           if (call !== undefined) call.arguments += event.arguments
@@ -93,7 +98,11 @@ export function wholeEncoder(answer: AnswerFacts) {
 }
 
 function wholeChoice(index: number, { text, reasoning, calls, finish }: WholeChoice): object {
-  const toolCalls = [...calls.values()].map(({ id, name, arguments: args }) => ({ id, type: 'function', function: { name, arguments: args } }))
+  const toolCalls = [...calls.values()].map(({ id, name, arguments: args }) => ({
+    id,
+    type: 'function',
+    function: { name, arguments: args },
+  }))
   return {
     index,
     message: {

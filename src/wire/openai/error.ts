@@ -34,7 +34,13 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
 
 export function error(refusal: Refusal, requestId: string): string {
   return JSON.stringify({
-    error: { message: refusal.message, type: ERROR_TYPES[refusal.code], param: refusal.param ?? null, code: refusal.code, request_id: requestId },
+    error: {
+      message: refusal.message,
+      type: ERROR_TYPES[refusal.code],
+      param: refusal.param ?? null,
+      code: refusal.code,
+      request_id: requestId,
+    },
   })
 }
 

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises'
+import { type OtlpSpan, spansOf } from '#observe/trace.ts'
+import { code, pageHead, table } from './generate-markdown.ts'
+import { SAMPLE_ENTRY } from './generate-sample.ts'
+
+const KINDS: Readonly<Record<number, string>> = { 1: 'internal', 2: 'server', 3: 'client' }
+
+/** Names and attributes of the spans that one request becomes. */
+export async function spansPage(): Promise<string> {
+  const stages = await stageNames()
+  const [root, stage, crossing] = spansOf(SAMPLE_ENTRY)
+  if (root === undefined || stage === undefined || crossing === undefined)
+    throw new Error('the sample entry makes no trace')
+  const lead = [
+    'One trace a request, made at its end from the audit entry and exported by OTLP/HTTP in JSON when `observe.otlp` is set. Names follow the OpenTelemetry conventions for generative AI where they have one; our own begin with `thinplane.`. No attribute holds text of a prompt or an answer.',
+    "The trace id is that of the caller's `traceparent` when there was one. A block by policy or guard is the plane doing its work, so its span is no error.",
+  ].join('\n\n')
+  return [
+    pageHead('Spans', 'src/observe/trace.ts', lead),
+    section('The request', '`chat ALIAS`, such as', root),
+    section('Stages', `One child each, named as the stage: ${stages.map(code).join(', ')}. For example`, stage),
+    section(
+      'Crossings',
+      '`crossing LAYER` for each call that left for another cloud, of layer `identity`, `safety`, `data`, `inference`. Its span id went out in `traceparent`. For example',
+      crossing,
+    ),
+  ].join('\n')
+}
+
+function section(title: string, lead: string, { name, kind, attributes }: OtlpSpan): string {
+  const rows = attributes.map(({ key, value }) => [code(key), typeOf(value)])
+  return `## ${title}\n\n${lead} ${code(name)}; kind ${KINDS[kind] ?? String(kind)}.\n\n${table(['Attribute', 'Type'], rows)}`
+}
+
+function typeOf(value: OtlpSpan['attributes'][number]['value']): string {
+  if ('stringValue' in value) return 'text'
+  if ('boolValue' in value) return 'boolean'
+  return 'intValue' in value ? 'whole number' : 'double'
+}
+
+/** The stages in the order of the journey, and the stream behind them. */
+async function stageNames(): Promise<string[]> {
+  const journey = await readFile(new URL('../src/journey.ts', import.meta.url), 'utf8')
+  return [...[...journey.matchAll(/recorder\s*\.stage\(\s*'([a-z]+)'/g)].map(([, name = '']) => name), 'stream']
+}
