@@ -139,10 +139,11 @@ function typeOf(schema: Schema, shared: ReadonlyMap<string, Shape>): string {
   if (shape !== undefined) return `[${shape.name}](#${shape.name})`
   const values = asList(schema['enum'])
   if (values.length > 0) return values.map((value) => code(String(value))).join(', ')
-  if (schema['const'] !== undefined) return code(String(schema['const']))
+  const constant = asText(schema['const'])
+  if (constant !== undefined) return code(constant)
   if (schema['oneOf'] !== undefined || schema['anyOf'] !== undefined) return 'object'
   const items = asRecord(schema['items'])
-  if (items !== undefined) return `list of ${plural(typeOf(items, shared))}${asText(schema['minItems']) ?? ''}`
+  if (items !== undefined) return `list of ${plural(typeOf(items, shared))}`
   const extra = asRecord(schema['additionalProperties'])
   if (extra !== undefined) return `by name: ${typeOf(extra, shared)}`
   const type = asText(schema['type']) ?? ''

@@ -55,5 +55,6 @@ export const SAMPLE_ENTRY: Entry = {
   cost: { modelMicroUsd: 199.5, egressMicroUsd: 28.5 },
   crossings: [crossing('data', 'aws:us-east-1')],
   stages: [{ stage: 'identify', place: CONTROL, startMs: 0.125, ms: 0.125 }],
+  remote: [{ stage: 'retrieve', place: 'aws:us-east-1', startMs: 3.5, ms: 6.25 }],
   lag: { stage: 'stream', place: 'gcp:us-east4', ms: 900 },
 }

@@ -62,7 +62,8 @@ export class FaultProblem extends Error {
 }
 
 const count = z.int().min(0)
-const schema = z.strictObject({
+/** A fault as somebody writes it. */
+export const FaultSchema = z.strictObject({
   service: z.enum(SERVICE_NAMES),
   kind: z.enum(FAULT_KINDS),
   count: z.int().min(1).optional(),
@@ -74,14 +75,14 @@ const schema = z.strictObject({
   bytes: z.int().min(1).optional(),
 })
 
-const FAULT_FIELDS: readonly string[] = Object.keys(schema.shape)
+const FAULT_FIELDS: readonly string[] = Object.keys(FaultSchema.shape)
 
 /**
  * Reads a fault from JSON that somebody sent.
  * @throws {FaultProblem} naming the field and what it may be.
  */
 export function readFault(value: unknown): Fault {
-  const read = schema.safeParse(value)
+  const read = FaultSchema.safeParse(value)
   if (!read.success) throw problemOf(read.error.issues[0])
   if (read.data.kind === 'skew' && read.data.service !== 'entra') {
     throw new FaultProblem('service', 'only `entra` has a clock to skew', ['entra'])

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import OpenAI from 'openai'
+import { startSimClouds } from '#simclouds/start.ts'
 import { ROOT, eventually } from '../plane.ts'
 
 const THINPLANE = join(ROOT, 'thinplane.mjs')
@@ -241,4 +242,64 @@ test('kill -9 in the middle of load loses no acknowledged entry, and the trail v
   const trail = await thinplane('audit', 'export', '--data', join(folder, 'state'))
   assert.equal(trail.status, 0)
   for (const id of acknowledged) assert.ok(trail.out.includes(id), `${id} is not in the trail`)
+})
+
+test('--upstream puts a real server first, --simulation sets places and faults of the others', async () => {
+  const clouds = await startSimClouds({
+    latencyScale: 0,
+    cloudRun: { firstTokenMs: 0, tokenMs: 0, models: ['llama-of-mine'] },
+  })
+  const simulation = join(folder, 'simulation.yaml')
+  await writeFile(
+    simulation,
+    'places: { cloud-run: { cloud: gcp, region: us-central1 } }\nfaults: [{ service: content-safety, kind: throttle, count: 1 }]\n',
+  )
+  const empty = join(folder, 'empty')
+  await mkdir(empty)
+  await writeFile(join(empty, 'one.txt'), 'One line.')
+  const own = await startUp([
+    '--port',
+    '0',
+    '--docs',
+    empty,
+    '--data',
+    join(folder, 'own'),
+    '--upstream',
+    `${clouds.urls['cloud-run']}/v1/`,
+    '--simulation',
+    simulation,
+  ])
+  try {
+    assert.match(own.text, /llama-of-mine \(upstream\) answers/)
+    const client = new OpenAI({ baseURL: `${own.url}/v1`, apiKey: own.key, maxRetries: 0 })
+    const ask = () =>
+      client.chat.completions
+        .create({ model: 'chat', messages: [{ role: 'user', content: 'hello upstream' }] })
+        .withResponse()
+    await assert.rejects(ask(), /the managed check gave no verdict/)
+    const { data, response } = await ask()
+    assert.match(data.choices[0]?.message.content ?? '', /hello upstream/)
+    assert.equal(response.headers.get('x-thinplane-target'), 'upstream')
+    assert.equal(clouds.requests.count('cloud-run'), 2, 'one for the list of models, one for the question')
+    const models = await (
+      await fetch(`${own.url}/v1/models`, { headers: { authorization: `Bearer ${own.key}` } })
+    ).text()
+    assert.match(models, /"place":"gcp:us-central1"/)
+  } finally {
+    own.process.kill('SIGTERM')
+    assert.equal(await exitOf(own.process), 0)
+    await clouds.close()
+  }
+})
+
+test('an upstream that is not there, and a simulation file with mistakes, are said before anything starts', async () => {
+  const away = await thinplane('up', '--port', '0', '--data', join(folder, 'away'), '--upstream', 'http://127.0.0.1:9')
+  assert.match(
+    away.out,
+    /nothing answers at http:\/\/127\.0\.0\.1:9\/v1\/models.*: start the server first, or name another URL/,
+  )
+  const simulation = join(folder, 'bad.yaml')
+  await writeFile(simulation, 'faults: [{ service: moon, kind: hang }]\nspeed: 3\n')
+  const bad = await thinplane('up', '--port', '0', '--data', join(folder, 'away'), '--simulation', simulation)
+  assert.match(bad.out, /faults\.0\.service: Invalid option: expected one of[^]*Unrecognized key: "speed"/)
 })

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { parse } from 'yaml'
-import { type SimCloudsOptions } from '#simclouds/options.ts'
 import { startSimClouds } from '#simclouds/start.ts'
 import type { Command } from '#bin/command.ts'
+import { readSimulation } from '#bin/simulation.ts'
 import { tellParent, untilStopped } from '#bin/signals.ts'
 
 export const command: Command = {
@@ -13,8 +11,7 @@ export const command: Command = {
   },
   run: async (given) => {
     const file = given.text('options')
-    const options = file === undefined ? {} : (parse(await readFile(file, 'utf8')) as SimCloudsOptions)
-    const clouds = await startSimClouds(options)
+    const clouds = await startSimClouds(file === undefined ? {} : await readSimulation(file))
     for (const [name, url] of Object.entries({ ...clouds.urls, switchboard: clouds.switchboardUrl }))
       process.stdout.write(`${name}: ${url}\n`)
     tellParent({ ready: true, urls: clouds.urls, switchboardUrl: clouds.switchboardUrl, settings: clouds.settings })

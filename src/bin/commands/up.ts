@@ -9,6 +9,7 @@ import { type Child, startChild } from '#bin/child.ts'
 import { type Command, type Given, WrongUsage } from '#bin/command.ts'
 import { freePort } from '#bin/free-port.ts'
 import { type LocalSetup, localConfig, localEnvironment } from '#bin/local-setup.ts'
+import { readSimulation } from '#bin/simulation.ts'
 import { untilStopped } from '#bin/signals.ts'
 import { readKeys, writeDurably, writeKeys } from '#bin/state.ts'
 import { findUpstream } from '#bin/upstream.ts'
@@ -21,7 +22,7 @@ const OTHERS_GRACE_MS = 600
 
 export const command: Command = {
   summary: 'run everything on this machine: control plane, data plane, simulated clouds',
-  usage: '[--port N] [--docs DIR] [--upstream URL | --local-model] [--config FILE] [--data DIR]',
+  usage: '[--port N] [--docs DIR] [--upstream URL | --local-model] [--simulation FILE | --config FILE] [--data DIR]',
   options: {
     port: {
       type: 'string',
@@ -43,6 +44,11 @@ export const command: Command = {
     'local-model': {
       type: 'boolean',
       help: 'a real small model on this machine as first target (installs 400 MB once)',
+    },
+    simulation: {
+      type: 'string',
+      value: 'FILE',
+      help: 'places, latency, paces and faults of the simulated clouds (YAML)',
     },
     config: { type: 'string', value: 'FILE', help: 'a configuration of your own instead of the simulated clouds' },
     data: { type: 'string', value: 'DIR', help: 'folder for state, default .thinplane' },
@@ -80,7 +86,12 @@ async function startLocal(given: Given, children: Child[]): Promise<string> {
   const docs = await docsFolder(given.text('docs'))
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
   const upstream = await upstreamOf(given, children)
-  const clouds = run(children, 'simulated clouds', ['simclouds', '--options', await simulationFile(dataFolder)], {})
+  const clouds = run(
+    children,
+    'simulated clouds',
+    ['simclouds', '--options', await simulationFile(dataFolder, given.text('simulation'))],
+    {},
+  )
   const [sim, dataPort] = await Promise.all([clouds.message(({ ready }) => ready === true), freePort(0)])
   const urls = sim['urls'] as Readonly<Record<string, string>>
   const settings = sim['settings'] as SimCloudsSettings
@@ -111,7 +122,7 @@ async function startLocal(given: Given, children: Child[]): Promise<string> {
 /** A configuration of the user's own: the gateway, and the data plane where the file has one. */
 async function startConfigured(given: Given, children: Child[]): Promise<string> {
   const file = resolve(given.text('config') ?? '')
-  for (const option of ['docs', 'upstream', 'data']) {
+  for (const option of ['docs', 'upstream', 'data', 'simulation']) {
     if (given.text(option) !== undefined)
       throw new WrongUsage(`--${option} does not go with --config: write it into the file`)
   }
@@ -184,12 +195,14 @@ async function docsFolder(given: string | undefined): Promise<string> {
 }
 
 /** Paces of the simulated models: what an 8B model shows on one GPU. Other settings keep their defaults. */
-async function simulationFile(dataFolder: string): Promise<string> {
+async function simulationFile(dataFolder: string, given: string | undefined): Promise<string> {
+  const own = given === undefined ? {} : await readSimulation(given)
   const file = join(dataFolder, 'simclouds.json')
-  await writeDurably(
-    file,
-    JSON.stringify({ cloudRun: { firstTokenMs: 180, tokenMs: 12 }, bedrock: { firstTokenMs: 350, tokenMs: 12 } }),
-  )
+  const paces = {
+    cloudRun: { firstTokenMs: 180, tokenMs: 12, ...own.cloudRun },
+    bedrock: { firstTokenMs: 350, tokenMs: 12, ...own.bedrock },
+  }
+  await writeDurably(file, JSON.stringify({ ...own, ...paces }))
   return file
 }
 

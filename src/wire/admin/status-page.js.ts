@@ -385,8 +385,8 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   }
   function waterfall(entry) {
     const whole = Math.max(entry.ms, 0.001, ...entry.stages.map(({ startMs, ms: took }) => startMs + took))
-    const inOrder = entry.stages.slice().sort((a, b) => a.startMs - b.startMs)
-    const rows = inOrder.map(({ stage, place, startMs, ms: took }) => {
+    const inOrder = [...entry.stages, ...entry.remote.map((step) => ({ ...step, isRemote: true }))].sort((a, b) => a.startMs - b.startMs)
+    const rows = inOrder.map(({ stage, place, startMs, ms: took, isRemote }) => {
       const left = Math.min(99, (startMs / whole) * 100)
       const width = Math.min(100 - left, (took / whole) * 100)
       const isThin = width < 6
@@ -406,7 +406,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
         else letter.style.left = 'calc(max(' + (left + width) + '%, ' + left + '% + 3px) + 5px)'
         rail.append(letter)
       }
-      return cells(cell(stage), cell(rail, { class: 'track', 'aria-hidden': 'true' }), cell(ms(took), { class: 'num' }), cell(place, { class: 'muted' }))
+      return cells(cell(isRemote ? '· ' + stage : stage, { class: isRemote ? 'muted' : '' }), cell(rail, { class: 'track', 'aria-hidden': 'true' }), cell(ms(took), { class: 'num' }), cell(place, { class: 'muted' }))
     })
     return node('div', { class: 'scroll' }, [table({ class: 'fall', caption: 'Stages of the request, in order of their beginning' }, [['Stage', ''], ['0 to ' + ms(whole), ''], ['Time', 'num'], ['Place', '']], rows)])
   }

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { FaultSchema } from '#simclouds/faults.ts'
+import type { SimCloudsOptions } from '#simclouds/options.ts'
+import { SERVICE_NAMES } from '#simclouds/service.ts'
+
+const place = z.strictObject({ cloud: z.enum(['azure', 'aws', 'gcp', 'local']), region: z.string().min(1) })
+const pace = {
+  firstTokenMs: z.number().min(0).max(600_000).optional(),
+  tokenMs: z.number().min(0).max(60_000).optional(),
+}
+const byService = <Value extends z.ZodType>(value: Value) => z.partialRecord(z.enum(SERVICE_NAMES), value)
+
+/** The simulated clouds' own file: places, latency, paces and faults. Every field may be left out. */
+const Simulation = z.strictObject({
+  host: z.string().optional(),
+  ports: byService(z.int().min(0).max(65_535)).optional(),
+  switchboardPort: z.int().min(0).max(65_535).optional(),
+  from: place.optional(),
+  places: byService(place).optional(),
+  latencyScale: z.number().min(0).max(100).optional(),
+  cloudRun: z
+    .strictObject({ ...pace, bearer: z.string().optional(), models: z.array(z.string().min(1)).min(1).optional() })
+    .optional(),
+  bedrock: z.strictObject({ ...pace, region: z.string().optional() }).optional(),
+  faults: z.array(FaultSchema).optional(),
+})
+
+/** @throws with every field that is wrong, and what it may be. */
+export async function readSimulation(file: string): Promise<SimCloudsOptions> {
+  const result = Simulation.safeParse(parse(await readFile(file, 'utf8')) ?? {})
+  // Absent fields and undefined ones mean the same here.
+  if (result.success) return JSON.parse(JSON.stringify(result.data)) as SimCloudsOptions
+  const problems = result.error.issues.map(({ path, message }) => `  ${path.map(String).join('.')}: ${message}`)
+  throw new Error(`${file} can not be used:\n${problems.join('\n')}`)
+}
