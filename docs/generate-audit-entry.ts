@@ -68,6 +68,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'Crossing.to': 'Place that was called.',
   'Crossing.host': 'Host and port.',
   'Crossing.bytesIn': "The answer's status line, headers and body, counted likewise.",
+  'Crossing.error': 'What went wrong, such as `timeout-idle` or `reset`; empty when nothing did.',
   'Receipt.agent': "The data plane's name.",
   'Receipt.requestId': 'Id of the request.',
   'Receipt.subject': 'For whom it read.',
@@ -142,8 +143,9 @@ function shownType(text: string, unions: ReadonlyMap<string, string>): string {
   const plain = text
     .replaceAll(/\/\*\*[\s\S]*?\*\//g, '')
     .replaceAll('readonly ', '')
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .replaceAll(/\{ (.*?);? \}/g, '{ $1 }')
+    .replaceAll(/\{\s+/g, '{ ')
+    .replaceAll(/\s+\}/g, ' }')
+    .replaceAll(/\s*\n\s*/g, '; ')
   const named = /^([A-Z][a-zA-Z]+)(\[\]| \| undefined)?$/.exec(plain)
   const [, name = '', suffix = ''] = named ?? []
   const union = unions.get(name)

@@ -8,8 +8,11 @@ const KINDS: Readonly<Record<number, string>> = { 1: 'internal', 2: 'server', 3:
 /** Names and attributes of the spans that one request becomes. */
 export async function spansPage(): Promise<string> {
   const stages = await stageNames()
-  const [root, stage, crossing] = spansOf(SAMPLE_ENTRY)
-  if (root === undefined || stage === undefined || crossing === undefined)
+  const spans = spansOf(SAMPLE_ENTRY)
+  const [root, stage] = spans
+  const remote = spans.find(({ name }) => name === SAMPLE_ENTRY.remote[0]?.stage)
+  const crossing = spans.find(({ kind }) => KINDS[kind] === 'client')
+  if (root === undefined || stage === undefined || remote === undefined || crossing === undefined)
     throw new Error('the sample entry makes no trace')
   const lead = [
     'One trace a request, made at its end from the audit entry and exported by OTLP/HTTP in JSON when `observe.otlp` is set. Names follow the OpenTelemetry conventions for generative AI where they have one; our own begin with `thinplane.`. No attribute holds text of a prompt or an answer.',
@@ -19,6 +22,11 @@ export async function spansPage(): Promise<string> {
     pageHead('Spans', 'src/observe/trace.ts', lead),
     section('The request', '`chat ALIAS`, such as', root),
     section('Stages', `One child each, named as the stage: ${stages.map(code).join(', ')}. For example`, stage),
+    section(
+      'Stages of the data plane',
+      'What it reported of its own work in the answer, moved onto our clock. For example',
+      remote,
+    ),
     section(
       'Crossings',
       '`crossing LAYER` for each call that left for another cloud, of layer `identity`, `safety`, `data`, `inference`. Its span id went out in `traceparent`. For example',

@@ -97,20 +97,21 @@ function openCrossing(
   spanId: string,
   bytesOut: number,
 ): Crossing {
+  // Keys in canonical order: this object is written into the audit entry as it stands.
   return {
-    layer: request.layer,
-    spanId,
-    from: placeName(options.from),
-    to: placeName(request.to),
-    host: url.host,
-    status: 0,
-    bytesOut,
+    atEpochMs: Date.now(),
     bytesIn: 0,
-    firstByteMs: 0,
-    ms: 0,
+    bytesOut,
     egressMicroUsd: options.egressMicroUsd(options.from, request.to, bytesOut),
     error: '',
-    atEpochMs: Date.now(),
+    firstByteMs: 0,
+    from: placeName(options.from),
+    host: url.host,
+    layer: request.layer,
+    ms: 0,
+    spanId,
+    status: 0,
+    to: placeName(request.to),
   }
 }
 

@@ -161,14 +161,15 @@ const Answer: z.ZodType<ContextAnswer> = z.object({
   ),
   rows: z.array(z.object({ name: z.string(), columns: z.array(z.string()), rows: z.array(z.array(z.unknown())) })),
   items: z.array(z.object({ table: z.string(), item: z.record(z.string(), z.unknown()) })),
+  // Keys in canonical order: the receipt is written into the audit entry as it stands.
   receipt: z.object({
     agent: z.string(),
+    atEpochMs: z.number(),
+    bytes: z.number(),
+    reads: z.array(z.object({ collection: z.string(), digest: z.string(), document: z.string() })),
     requestId: z.string(),
     subject: z.string(),
     tenant: z.string(),
-    reads: z.array(z.object({ collection: z.string(), document: z.string(), digest: z.string() })),
-    bytes: z.number(),
-    atEpochMs: z.number(),
   }),
   missing: z.array(z.string()),
   spans: z.array(z.object({ name: z.string(), startEpochMs: z.number(), ms: z.number() })),

@@ -32,7 +32,7 @@ export interface Usage {
   readonly reasoning: number
 }
 
-export const NO_USAGE: Usage = { input: 0, cachedRead: 0, cachedWrite: 0, output: 0, reasoning: 0 }
+export const NO_USAGE: Usage = { cachedRead: 0, cachedWrite: 0, input: 0, output: 0, reasoning: 0 }
 
 /** Whether the event carries something of the answer itself: the first such event is the commit point. */
 export function isContent(event: Event): boolean {

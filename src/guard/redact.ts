@@ -13,7 +13,7 @@ export class FindingTally {
   add(type: string, action: GuardAction, where: FindingCount['where']): void {
     const key = `${type} ${action} ${where}`
     const known = this.#counts.get(key)
-    if (known === undefined) this.#counts.set(key, { type, action, where, count: 1 })
+    if (known === undefined) this.#counts.set(key, { action, count: 1, type, where })
     else known.count += 1
   }
 

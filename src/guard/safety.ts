@@ -59,12 +59,12 @@ export function createPassedMessages(key: Uint8Array): PassedMessages {
  */
 export async function check(deps: SafetyDeps | undefined, draft: Draft, trip: Trip): Promise<EntrySafety> {
   const { profile } = draft
-  if (profile.managed === 'off') return { mode: 'off', verdict: 'not-asked', over: [] }
+  if (profile.managed === 'off') return { mode: 'off', over: [], verdict: 'not-asked' }
   if (deps === undefined) return unavailable(profile.onUnavailable, 'no managed check is configured')
   const fresh = draft.ask.messages
     .map(messageText)
     .filter((text) => text !== '' && !deps.passed.has(text, profile.severity))
-  if (fresh.length === 0) return { mode: 'always', verdict: 'cached', over: [] }
+  if (fresh.length === 0) return { mode: 'always', over: [], verdict: 'cached' }
   const text = fresh.join('\n\n')
   const pieces = piecesOf(text)
   if (pieces.length > MAX_PIECES) {
@@ -87,9 +87,9 @@ export async function check(deps: SafetyDeps | undefined, draft: Draft, trip: Tr
   const over = [...severities]
     .filter(([, severity]) => severity >= profile.severity)
     .map(([category, severity]) => ({ category, severity }))
-  if (over.length > 0) return { mode: 'always', verdict: 'block', over }
+  if (over.length > 0) return { mode: 'always', over, verdict: 'block' }
   for (const passed of fresh) deps.passed.add(passed, profile.severity)
-  return { mode: 'always', verdict: 'pass', over }
+  return { mode: 'always', over, verdict: 'pass' }
 }
 
 /** @throws {Refusal} GUARD_BLOCKED when the managed check found too much. */
@@ -100,7 +100,7 @@ export function admitVerdict(safety: EntrySafety): void {
 }
 
 function unavailable(onUnavailable: 'refuse' | 'pass', message: string, cause?: unknown): EntrySafety {
-  if (onUnavailable === 'pass') return { mode: 'always', verdict: 'unavailable', over: [] }
+  if (onUnavailable === 'pass') return { mode: 'always', over: [], verdict: 'unavailable' }
   throw new Refusal(
     'GUARD_UNAVAILABLE',
     `${message}, so nothing was sent to a model`,

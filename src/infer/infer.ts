@@ -48,7 +48,7 @@ export async function infer(
     if (!deps.health.admits(target.name)) continue
     const started = performance.now()
     const note = (error: string): void => {
-      attempts.push({ target: target.name, error, ms: Math.round((performance.now() - started) * 1000) / 1000 })
+      attempts.push({ error, ms: Math.round((performance.now() - started) * 1000) / 1000, target: target.name })
     }
     try {
       const batches = await attempt(deps, target, screened, trip)

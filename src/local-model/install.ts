@@ -53,7 +53,8 @@ export function whyUnsupported(
 
 function isGlibc(): boolean {
   if (process.platform !== 'linux') return false
-  process.report.excludeNetwork = true
+  // Otherwise the report asks for the name of every address of this machine.
+  Object.assign(process.report, { excludeNetwork: true })
   const { header } = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
   return header?.glibcVersionRuntime !== undefined
 }

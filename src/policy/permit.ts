@@ -4,6 +4,7 @@ import type { Principal } from '#contract/principal.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { FindingCount } from '#contract/screened.ts'
 import type { Alias, Target } from '#contract/target.ts'
+import { Lru } from '#kit/lru.ts'
 import type { Decision, PolicyEngine } from './engine.ts'
 
 export interface PolicyDeps {
@@ -138,17 +139,27 @@ function denied(decision: Decision, what: string, principal: Principal): Refusal
   return new Refusal('POLICY_DENIED', `${what} is not permitted: ${why}`)
 }
 
-/** Every fact of the caller that a policy can read; computed once for each principal object. */
-const keys = new WeakMap<Principal, string>()
+/**
+ * A short name for everything of the caller that a policy can read: equal for equal callers, so that decisions are
+ * shared over tokens. Looked up by object first, since a credential that was seen gives the same object again.
+ */
+const namesByPrincipal = new WeakMap<Principal, string>()
+const namesByFacts = new Lru<string, string>(20_000)
+let names = 0
 
 function principalKey(principal: Principal): string {
-  let key = keys.get(principal)
-  if (key === undefined) {
-    const { tenant, subject, kind, via, client, roles, groups } = principal
-    key = JSON.stringify([tenant, subject, kind, via, client, roles, groups])
-    keys.set(principal, key)
+  const known = namesByPrincipal.get(principal)
+  if (known !== undefined) return known
+  const { tenant, subject, kind, via, client, roles, groups } = principal
+  const facts = JSON.stringify([tenant, subject, kind, via, client, roles, groups])
+  let name = namesByFacts.get(facts)
+  if (name === undefined) {
+    names += 1
+    name = String(names)
+    namesByFacts.set(facts, name)
   }
-  return key
+  namesByPrincipal.set(principal, name)
+  return name
 }
 
 function printable(text: string): string {

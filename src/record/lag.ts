@@ -9,6 +9,6 @@ export function lagOf(stages: readonly StageTime[]): {
   let slowest: StageTime | undefined
   for (const stage of stages) if (slowest === undefined || stage.ms > slowest.ms) slowest = stage
   return slowest === undefined
-    ? { stage: '', place: '', ms: 0 }
-    : { stage: slowest.stage, place: slowest.place, ms: slowest.ms }
+    ? { ms: 0, place: '', stage: '' }
+    : { ms: slowest.ms, place: slowest.place, stage: slowest.stage }
 }

@@ -59,7 +59,7 @@ export class Recorder {
   #permit: Permit | undefined
   #release: Release | undefined
   #found: FindingCount[] = []
-  #safety: EntrySafety = { mode: 'off', verdict: 'not-asked', over: [] }
+  #safety: EntrySafety = { mode: 'off', over: [], verdict: 'not-asked' }
   #receipt: Receipt | undefined
   #remote: readonly StageTime[] = []
   #target: Target | undefined
@@ -188,7 +188,7 @@ export class Recorder {
 
   #time(stage: string, start: number, place: string): void {
     const ms = round(performance.now() - start)
-    this.stages.push({ stage, place, startMs: round(start - this.#started), ms })
+    this.stages.push({ ms, place, stage, startMs: round(start - this.#started) })
   }
 
   /** Whether the batch holds the end. */
@@ -227,37 +227,40 @@ export class Recorder {
     const { trip } = this.#call
     const { usage, usageEstimated } = this.#usageSoFar()
     const crossings = trip.crossings.map((crossing) => ({ ...crossing }))
+    // Keys in canonical order: the log writes them as they stand (kit/canonical-json.ts).
     return {
-      v: 1,
-      id: trip.requestId,
-      traceId: trip.traceId,
-      atEpochMs: this.#startedEpochMs,
-      ms: round(performance.now() - this.#started),
-      firstContentMs: this.#firstContentMs,
-      outcome,
-      status,
-      code,
-      dialect: this.#call.dialect,
-      stream: this.#ask?.stream ?? false,
       alias: this.#ask?.alias ?? '',
-      principal: entryPrincipal(this.#principal),
-      policy: {
-        policies: this.#permit?.policies ?? [],
-        guardProfile: this.#permit?.guardProfile ?? '',
-        forbidden: this.#release?.forbidden.map(({ target }) => target) ?? [],
-      },
-      findings: this.#found,
-      safety: this.#safety,
-      receipt: this.#receipt,
+      atEpochMs: this.#startedEpochMs,
       attempts: this.attempts,
+      code,
+      cost: { egressMicroUsd: egressCost(crossings), modelMicroUsd: modelCost(this.#target, usage) },
+      crossings,
+      dialect: this.#call.dialect,
+      findings: this.#found,
+      firstContentMs: this.#firstContentMs,
+      id: trip.requestId,
+      lag: lagOf(this.stages),
+      ms: round(performance.now() - this.#started),
+      outcome,
+      policy: {
+        forbidden: this.#release?.forbidden.map(({ target }) => target) ?? [],
+        guardProfile: this.#permit?.guardProfile ?? '',
+        policies: this.#permit?.policies ?? [],
+      },
+      prev: '',
+      principal: entryPrincipal(this.#principal),
+      receipt: this.#receipt,
+      remote: this.#remote,
+      safety: this.#safety,
+      seq: 0,
+      stages: this.stages,
+      status,
+      stream: this.#ask?.stream ?? false,
       target: this.#target?.name ?? '',
+      traceId: trip.traceId,
       usage,
       usageEstimated,
-      cost: { modelMicroUsd: modelCost(this.#target, usage), egressMicroUsd: egressCost(crossings) },
-      crossings,
-      stages: this.stages,
-      remote: this.#remote,
-      lag: lagOf(this.stages),
+      v: 1,
     }
   }
 
@@ -281,8 +284,8 @@ function outcomeOf(refusal: Refusal): Outcome {
 
 function entryPrincipal(principal: Principal | undefined): Entry['principal'] {
   if (principal === undefined) return undefined
-  const { subject, tenant, kind, roles, via, client, credentialId } = principal
-  return { subject, tenant, kind, roles, via, client: client ?? '', credentialId }
+  const { client, credentialId, kind, roles, subject, tenant, via } = principal
+  return { client: client ?? '', credentialId, kind, roles, subject, tenant, via }
 }
 
 function charsOf(event: Event): number {

@@ -15,10 +15,10 @@ export function remoteStages(spans: readonly RemoteSpan[], crossing: Crossing, r
     const start = Math.max(0, startEpochMs - offsetMs - crossing.atEpochMs)
     const own = Math.max(0, Math.min(ms, crossing.ms - start))
     return {
-      stage: name,
-      place: crossing.to,
-      startMs: round(crossing.atEpochMs - requestEpochMs + start),
       ms: round(own),
+      place: crossing.to,
+      stage: name,
+      startMs: round(crossing.atEpochMs - requestEpochMs + start),
     }
   })
 }

@@ -139,9 +139,9 @@ function finishReason(reason: string): FinishReason {
 /** `inputTokens` leaves cached ones out already. */
 function usageOf(usage: Fields): Usage {
   return {
-    input: asCount(usage['inputTokens']),
     cachedRead: asCount(usage['cacheReadInputTokens']),
     cachedWrite: asCount(usage['cacheWriteInputTokens']),
+    input: asCount(usage['inputTokens']),
     output: asCount(usage['outputTokens']),
     reasoning: 0,
   }

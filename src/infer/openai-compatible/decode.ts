@@ -141,7 +141,7 @@ function usageOf(usage: Readonly<Record<string, unknown>>): Usage {
   const completion = asCount(usage['completion_tokens'])
   const cachedRead = Math.min(prompt, asCount(asRecord(usage['prompt_tokens_details'])?.['cached_tokens']))
   const reasoning = Math.min(completion, asCount(asRecord(usage['completion_tokens_details'])?.['reasoning_tokens']))
-  return { input: prompt - cachedRead, cachedRead, cachedWrite: 0, output: completion - reasoning, reasoning }
+  return { cachedRead, cachedWrite: 0, input: prompt - cachedRead, output: completion - reasoning, reasoning }
 }
 
 function cut(message: string): Refusal {
