@@ -17,8 +17,15 @@ export interface Report {
   readonly command: string
   readonly note: string
   readonly journey: JourneyResult | undefined
-  /** Sections of the other parts, as Markdown, and their numbers. */
-  readonly sections: readonly { readonly markdown: string; readonly name: string; readonly numbers: unknown }[]
+  /** The other parts. */
+  readonly sections: readonly Section[]
+}
+
+/** One part of the report: the text that is shown and the numbers behind it. */
+export interface Section {
+  readonly name: string
+  readonly markdown: string
+  readonly numbers: unknown
 }
 
 /** Writes the report and, beside it, all raw values as JSON. */

@@ -4,11 +4,13 @@ import { type Child, ROOT, startChild } from './child.ts'
 import { FULL_PLAN, type JourneyPlan, type Numbers, QUICK_PLAN, measureSide } from './journey.ts'
 import { runLoad } from './load.ts'
 import { OTHER_CORE, machineFacts, pinSelf, untilQuiet } from './machine.ts'
+import { runMicro } from './micro.ts'
 import { type BenchOptions, type Chosen, chosen, readArguments } from './options.ts'
 import { ensurePeers } from './peers.ts'
 import { showProfile, summariseProfiles } from './profile.ts'
 import { requestsFor } from './prompt.ts'
-import { type JourneyResult, type Report, markdownOf, writeReport } from './report.ts'
+import { type JourneyResult, type Report, type Section, markdownOf, writeReport } from './report.ts'
+import { runStartUp } from './start-up.ts'
 import { type CloudFacts, SIDES, type Side, type SideName, type Surroundings } from './sides.ts'
 
 /**
@@ -28,8 +30,22 @@ export async function runBench(options: BenchOptions): Promise<void> {
       await profileThinplane(workFolder, machine.isPinned, choice)
       return
     }
+    const sections: Section[] = []
+    if (choice.parts.has('micro')) {
+      await quiet(choice, 'single steps')
+      sections.push(await runMicro(workFolder, machine.isPinned))
+    }
+    if (choice.parts.has('start-up')) {
+      await quiet(choice, 'start and installation')
+      await inSurroundings(
+        { workFolder, isPinned: machine.isPinned, profileFolder: undefined },
+        async (surroundings) => {
+          sections.push(await runStartUp(surroundings, choice.quick ? QUICK_STARTS : STARTS, !choice.quick))
+        },
+      )
+    }
     const journey = choice.parts.has('journey') ? await runJourney(choice, workFolder, machine.isPinned) : undefined
-    const report: Report = { date: today(), machine, command: commandLine(), note: choice.note, journey, sections: [] }
+    const report: Report = { date: today(), machine, command: commandLine(), note: choice.note, journey, sections }
     const file = choice.out ?? join(ROOT, 'bench/results', `${report.date}-${nameOf(choice)}.md`)
     await writeReport(file, report)
     process.stdout.write(`${markdownOf(report)}\nwritten to ${file}\n`)
@@ -69,9 +85,16 @@ async function runJourney(choice: Chosen, workFolder: string, isPinned: boolean)
   return { rounds, skipped }
 }
 
-/** How long a round waits for others to leave the machine alone. */
+/** How long a measurement waits for others to leave the machine alone. */
 const WAIT_MS = 120_000
 const QUICK_WAIT_MS = 20_000
+const STARTS = 7
+const QUICK_STARTS = 2
+
+async function quiet(choice: Chosen, what: string): Promise<void> {
+  const busy = await untilQuiet(choice.quick ? QUICK_WAIT_MS : WAIT_MS)
+  say(`${what} (${(busy * 100).toFixed(0)} % of the machine busy before)`)
+}
 
 /** Starts the upstream and the simulated clouds, and stops them at the end. */
 async function inSurroundings(

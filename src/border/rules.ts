@@ -24,7 +24,11 @@ const TEXT_TYPES = /^(?:application\/(?:json|x-www-form-urlencoded|x-ndjson)|tex
 /**
  * @throws {CrossFault} `rule` when the call would break one; nothing has left then.
  */
-export function enforce(rules: BorderRules, request: CrossRequest, calls: number): void {
+export function enforce(
+  rules: BorderRules,
+  request: CrossRequest,
+  { calls, bodyBytes }: { readonly calls: number; readonly bodyBytes: number },
+): void {
   if (calls >= rules.maxCalls[request.layer]) {
     throw new CrossFault(
       'rule',
@@ -36,11 +40,10 @@ export function enforce(rules: BorderRules, request: CrossRequest, calls: number
   if (!TEXT_TYPES.test(type)) {
     throw new CrossFault('rule', `content type \`${type}\` may not leave, only text and JSON`)
   }
-  const bytes = Buffer.byteLength(request.body)
-  if (bytes > rules.maxBodyBytes[request.layer]) {
+  if (bodyBytes > rules.maxBodyBytes[request.layer]) {
     throw new CrossFault(
       'rule',
-      `${bytes} bytes for the ${request.layer} layer, at most ${rules.maxBodyBytes[request.layer]} may leave`,
+      `${bodyBytes} bytes for the ${request.layer} layer, at most ${rules.maxBodyBytes[request.layer]} may leave`,
     )
   }
 }

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type { Ask } from '#contract/ask.ts'
 
 /**
@@ -9,5 +8,5 @@ export function conversationOf(ask: Ask): string {
   if (ask.conversation !== undefined) return `id\n${ask.conversation}`
   const first = ask.messages.find(({ role }) => role !== 'system')
   const text = first?.parts.map((part) => (part.type === 'tool-call' ? part.arguments : part.text)).join('\n') ?? ''
-  return `first\n${ask.alias}\n${hash('sha256', text, 'base64')}`
+  return `first\n${ask.alias}\n${text}`
 }

@@ -86,12 +86,7 @@ async function attempt(deps: InferDeps, target: Target, screened: Screened, trip
   const request = provider.encode(screened, target)
   const { connectMs, firstTokenMs, idleMs, totalMs } = target.deadlines
   const firstContentMs = stream ? firstTokenMs : totalMs
-  const giveUp = new AbortController()
-  let late = false
-  const timer = setTimeout(() => {
-    late = true
-    giveUp.abort()
-  }, firstContentMs)
+  const started = performance.now()
   try {
     const answer = await deps.cross(trip, {
       layer: 'inference',
@@ -106,33 +101,50 @@ async function attempt(deps: InferDeps, target: Target, screened: Screened, trip
       idleMs: Math.max(idleMs, firstContentMs),
       totalMs,
       maxAnswerBytes: MAX_ANSWER_BYTES,
-      signal: giveUp.signal,
     })
     if (answer.status !== 200)
       throw provider.error({ status: answer.status, headers: answer.headers, body: await errorBody(answer) }, target)
-    return await untilContent(answer, provider.decoder(stream), idleMs)
+    const leftMs = firstContentMs - (performance.now() - started)
+    return await untilContent(answer, provider.decoder(stream), { leftMs, firstContentMs, idleMs })
   } catch (error) {
-    throw beforeContent(error, target, trip, late, firstContentMs)
-  } finally {
-    clearTimeout(timer)
+    throw beforeContent(error, target)
   }
 }
 
+interface Patience {
+  /** What is left of the deadline of the first content, and the whole of it. */
+  readonly leftMs: number
+  readonly firstContentMs: number
+  readonly idleMs: number
+}
+
 /** Reads until the first content (or the end of an empty answer) and returns what follows, that included. */
-async function untilContent(answer: CrossAnswer, decoder: Decoder, idleMs: number): Promise<AsyncIterable<Batch>> {
+async function untilContent(answer: CrossAnswer, decoder: Decoder, patience: Patience): Promise<AsyncIterable<Batch>> {
   const source = answer.body[Symbol.asyncIterator]()
   const first: Event[] = []
-  while (!first.some((event) => isContent(event) || event.type === 'end')) {
-    const step = await source.next()
-    try {
+  let isLate = false
+  const timer = setTimeout(
+    () => {
+      isLate = true
+      answer.cancel()
+    },
+    Math.max(1, patience.leftMs),
+  )
+  try {
+    while (!first.some((event) => isContent(event) || event.type === 'end')) {
+      const step = await source.next()
       first.push(...(step.done === true ? decoder.end() : decoder.push(step.value)))
       if (decoder.failure !== undefined && !first.some(isContent)) throw decoder.failure
-    } catch (error) {
-      answer.cancel()
-      throw error
     }
+  } catch (error) {
+    answer.cancel()
+    throw isLate
+      ? new CrossFault('timeout-first-byte', `no first token within ${patience.firstContentMs} ms`, error)
+      : error
+  } finally {
+    clearTimeout(timer)
   }
-  return follow(answer, source, decoder, first, idleMs)
+  return follow(answer, source, decoder, first, patience.idleMs)
 }
 
 /** Hand-written rather than a generator: a caller who leaves before the first read must cancel the call too. */
@@ -193,12 +205,7 @@ async function errorBody(answer: CrossAnswer): Promise<string> {
   return text.slice(0, MAX_ERROR_BYTES)
 }
 
-function beforeContent(error: unknown, target: Target, trip: Trip, late: boolean, firstContentMs: number): unknown {
-  if (late && !trip.signal.aborted) {
-    return new Refusal('INFER_TIMEOUT', `target \`${target.name}\` gave no first token within ${firstContentMs} ms`, {
-      cause: error,
-    })
-  }
+function beforeContent(error: unknown, target: Target): unknown {
   if (error instanceof Refusal && error.code === 'INFER_CUT') {
     return new Refusal('INFER_UNAVAILABLE', `target \`${target.name}\` ended its answer before it began`, {
       cause: error,

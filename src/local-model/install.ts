@@ -17,7 +17,7 @@ export interface InstallOptions {
 }
 
 /** Installed size, for the progress bar. */
-const TOTAL_MB = 395
+const TOTAL_MB = 400
 const LOOK_EVERY_MS = 500
 
 /**

@@ -15,7 +15,7 @@ const CONTEXT_TOKENS = 2048
 /** A prompt that leaves less than this is refused: an answer cut in its first words helps nobody. */
 const LEAST_ANSWER_TOKENS = 64
 /** Answers of a model this small do not get better by getting longer. */
-const DEFAULT_ANSWER_TOKENS = 400
+const DEFAULT_ANSWER_TOKENS = 256
 /** The engine's threads spin while they wait: more than one collapses as soon as something else runs on the machine. */
 const THREADS = 1
 

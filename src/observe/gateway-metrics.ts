@@ -22,66 +22,87 @@ export interface Gauges {
 /** Every series of the gateway, fed from audit entries and crossings: what is counted is what is recorded. */
 export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
   const metrics = new Metrics()
-  const requests = metrics.counter('thinplane_requests_total', 'Requests by alias, target, outcome and refusal code.')
+  const requests = metrics.counter('thinplane_requests_total', 'Requests by alias, target, outcome and refusal code.', [
+    'alias',
+    'target',
+    'outcome',
+    'code',
+  ])
   const duration = metrics.histogram(
     'thinplane_request_duration_seconds',
     'From arrival to the end of the answer.',
+    ['alias'],
     SECONDS,
   )
   const firstContent = metrics.histogram(
     'thinplane_time_to_first_content_seconds',
     'From arrival to the first content of the answer.',
+    ['alias', 'target'],
     SECONDS,
   )
   const stages = metrics.histogram(
     'thinplane_stage_duration_seconds',
     'Time in each stage of the journey.',
+    ['stage'],
     STAGE_SECONDS,
   )
-  const tokens = metrics.counter('thinplane_tokens_total', 'Tokens by target and bucket; no token is in two buckets.')
-  const modelUsd = metrics.counter('thinplane_model_usd_total', 'Model cost by target, at the configured prices.')
+  const tokens = metrics.counter('thinplane_tokens_total', 'Tokens by target and bucket; no token is in two buckets.', [
+    'target',
+    'bucket',
+  ])
+  const modelUsd = metrics.counter('thinplane_model_usd_total', 'Model cost by target, at the configured prices.', [
+    'target',
+  ])
   const egressUsd = metrics.counter(
     'thinplane_egress_usd_total',
     'Egress cost by crossing, at the list price of its source region.',
+    ['from', 'to'],
   )
-  const findings = metrics.counter('thinplane_guard_findings_total', 'What the guard found, by type, action and place.')
+  const findings = metrics.counter(
+    'thinplane_guard_findings_total',
+    'What the guard found, by type, action and place.',
+    ['type', 'action', 'where'],
+  )
   const crossings = metrics.counter(
     'thinplane_crossings_total',
     'Calls that left for another cloud, by layer, destination and outcome.',
+    ['layer', 'to', 'status', 'error'],
   )
   const bytes = metrics.counter(
     'thinplane_crossing_bytes_total',
     'Bytes over the border by layer, destination and direction.',
+    ['layer', 'to', 'direction'],
   )
   const crossingSeconds = metrics.histogram(
     'thinplane_crossing_duration_seconds',
     'Calls that left for another cloud, to the end of their answer.',
+    ['layer', 'to'],
     SECONDS,
   )
-  const fallbacks = metrics.counter('thinplane_attempts_total', 'Attempts at targets by outcome.')
+  const attempts = metrics.counter('thinplane_attempts_total', 'Attempts at targets by outcome.', ['target', 'error'])
   metrics.gauge('thinplane_requests_in_flight', 'Requests that are open now.', gauges.inFlight)
   metrics.gauge('thinplane_audit_entries', 'Entries in the audit trail of this process.', gauges.auditEntries)
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
   return {
     entry(entry) {
       const { alias, target } = entry
-      requests.add({ alias, target, outcome: entry.outcome, code: entry.code })
-      duration.observe({ alias }, entry.ms / 1000)
-      if (entry.firstContentMs >= 0) firstContent.observe({ alias, target }, entry.firstContentMs / 1000)
-      for (const { stage, ms } of entry.stages) stages.observe({ stage }, ms / 1000)
-      for (const { type, action, where, count } of entry.findings) findings.add({ type, action, where }, count)
-      for (const attempt of entry.attempts) fallbacks.add({ target: attempt.target, error: attempt.error })
+      requests.add(1, alias, target, entry.outcome, entry.code)
+      duration.observe(entry.ms / 1000, alias)
+      if (entry.firstContentMs >= 0) firstContent.observe(entry.firstContentMs / 1000, alias, target)
+      for (const { stage, ms } of entry.stages) stages.observe(ms / 1000, stage)
+      for (const { type, action, where, count } of entry.findings) findings.add(count, type, action, where)
+      for (const attempt of entry.attempts) attempts.add(1, attempt.target, attempt.error)
       if (target === '') return
-      for (const bucket of BUCKETS) if (entry.usage[bucket] > 0) tokens.add({ target, bucket }, entry.usage[bucket])
-      modelUsd.add({ target }, entry.cost.modelMicroUsd / 1e6)
+      for (const bucket of BUCKETS) if (entry.usage[bucket] > 0) tokens.add(entry.usage[bucket], target, bucket)
+      modelUsd.add(entry.cost.modelMicroUsd / 1e6, target)
     },
     crossing(crossing) {
-      const { layer, to } = crossing
-      crossings.add({ layer, to, status: String(crossing.status), error: crossing.error })
-      bytes.add({ layer, to, direction: 'out' }, crossing.bytesOut)
-      bytes.add({ layer, to, direction: 'in' }, crossing.bytesIn)
-      crossingSeconds.observe({ layer, to }, crossing.ms / 1000)
-      egressUsd.add({ from: crossing.from, to }, crossing.egressMicroUsd / 1e6)
+      const { layer, from, to } = crossing
+      crossings.add(1, layer, to, String(crossing.status), crossing.error)
+      bytes.add(crossing.bytesOut, layer, to, 'out')
+      bytes.add(crossing.bytesIn, layer, to, 'in')
+      crossingSeconds.observe(crossing.ms / 1000, layer, to)
+      egressUsd.add(crossing.egressMicroUsd / 1e6, from, to)
     },
     show: () => metrics.show(),
   }

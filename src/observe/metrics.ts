@@ -2,12 +2,11 @@
  * Counters, gauges and histograms with labels, shown in Prometheus' text format (version 0.0.4).
  * Label values come from configuration and codes only, so the number of series is bounded by them.
  */
-type Labels = Readonly<Record<string, string>>
-
 interface Family {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly labels: readonly string[]
   readonly series: Map<string, Series>
   readonly buckets: readonly number[]
 }
@@ -19,32 +18,36 @@ interface Series {
 }
 
 export interface Counter {
-  add(labels: Labels, by?: number): void
+  /** Label values in the order of the labels' names. */
+  add(by: number, ...values: readonly string[]): void
 }
 
 export interface Histogram {
-  observe(labels: Labels, value: number): void
+  observe(value: number, ...values: readonly string[]): void
 }
+
+/** Stands between label values in a series' key; no value holds it. */
+const SEPARATOR = '\u0001'
 
 export class Metrics {
   readonly #families: Family[] = []
   readonly #gauges: { readonly family: Family; readonly read: () => number }[] = []
 
-  counter(name: string, help: string): Counter {
-    const family = this.#family(name, help, 'counter', [])
+  counter(name: string, help: string, labels: readonly string[]): Counter {
+    const family = this.#family({ name, help, type: 'counter', labels, series: new Map(), buckets: [] })
     return {
-      add: (labels, by = 1) => {
-        seriesOf(family, labels).value += by
+      add: (by, ...values) => {
+        seriesOf(family, values).value += by
       },
     }
   }
 
   /** `buckets` are upper bounds, rising. */
-  histogram(name: string, help: string, buckets: readonly number[]): Histogram {
-    const family = this.#family(name, help, 'histogram', buckets)
+  histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Histogram {
+    const family = this.#family({ name, help, type: 'histogram', labels, series: new Map(), buckets })
     return {
-      observe: (labels, value) => {
-        const series = seriesOf(family, labels)
+      observe: (value, ...values) => {
+        const series = seriesOf(family, values)
         series.value += value
         series.count += 1
         let at = 0
@@ -56,25 +59,26 @@ export class Metrics {
 
   /** Read when the metrics are shown. */
   gauge(name: string, help: string, read: () => number): void {
-    this.#gauges.push({ family: this.#family(name, help, 'gauge', []), read })
+    this.#gauges.push({
+      family: this.#family({ name, help, type: 'gauge', labels: [], series: new Map(), buckets: [] }),
+      read,
+    })
   }
 
   /** The exposition. */
   show(): string {
-    for (const { family, read } of this.#gauges) seriesOf(family, {}).value = read()
+    for (const { family, read } of this.#gauges) seriesOf(family, []).value = read()
     return `${this.#families.flatMap(showFamily).join('\n')}\n`
   }
 
-  #family(name: string, help: string, type: Family['type'], buckets: readonly number[]): Family {
-    const family: Family = { name, help, type, series: new Map(), buckets }
+  #family(family: Family): Family {
     this.#families.push(family)
     return family
   }
 }
 
-function seriesOf(family: Family, labels: Labels): Series {
-  let key = ''
-  for (const name in labels) key += `${key === '' ? '' : ','}${name}="${escapeLabel(labels[name] ?? '')}"`
+function seriesOf(family: Family, values: readonly string[]): Series {
+  const key = values.length === 1 ? (values[0] ?? '') : values.join(SEPARATOR)
   let series = family.series.get(key)
   if (series === undefined) {
     series = { value: 0, counts: family.buckets.map(() => 0).concat(0), count: 0 }
@@ -83,27 +87,29 @@ function seriesOf(family: Family, labels: Labels): Series {
   return series
 }
 
-function escapeLabel(value: string): string {
-  return /["\\\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n') : value
+function labelText(labels: readonly string[], key: string, more = ''): string {
+  const values = key.split(SEPARATOR)
+  const pairs = labels.map((label, at) => `${label}="${escapeLabel(values[at] ?? '')}"`).concat(more === '' ? [] : more)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }
 
-function showFamily({ name, help, type, series, buckets }: Family): string[] {
+function escapeLabel(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function showFamily({ name, help, type, labels, series, buckets }: Family): string[] {
   const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`]
-  for (const [labels, { value, counts, count }] of series) {
+  for (const [key, { value, counts, count }] of series) {
     if (type !== 'histogram') {
-      lines.push(`${name}${labels === '' ? '' : `{${labels}}`} ${value}`)
+      lines.push(`${name}${labelText(labels, key)} ${value}`)
       continue
     }
-    const comma = labels === '' ? '' : `${labels},`
     let sum = 0
     for (const [at, bound] of [...buckets.map(String), '+Inf'].entries()) {
       sum += counts[at] ?? 0
-      lines.push(`${name}_bucket{${comma}le="${bound}"} ${sum}`)
+      lines.push(`${name}_bucket${labelText(labels, key, `le="${bound}"`)} ${sum}`)
     }
-    lines.push(
-      `${name}_sum${labels === '' ? '' : `{${labels}}`} ${value}`,
-      `${name}_count${labels === '' ? '' : `{${labels}}`} ${count}`,
-    )
+    lines.push(`${name}_sum${labelText(labels, key)} ${value}`, `${name}_count${labelText(labels, key)} ${count}`)
   }
   return lines
 }

@@ -74,18 +74,12 @@ async function sendWithRetries({ send }: OtlpOptions, body: string): Promise<boo
 
 function bodyOf({ serviceName, cloud, region }: OtlpOptions, entries: readonly Entry[]): string {
   const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } })
-  return JSON.stringify({
-    resourceSpans: [
-      {
-        resource: {
-          attributes: [
-            attribute('service.name', serviceName),
-            attribute('cloud.provider', cloud),
-            attribute('cloud.region', region),
-          ],
-        },
-        scopeSpans: [{ scope: { name: 'thinplane' }, spans: entries.flatMap(spansOf) }],
-      },
+  const resource = JSON.stringify({
+    attributes: [
+      attribute('service.name', serviceName),
+      attribute('cloud.provider', cloud),
+      attribute('cloud.region', region),
     ],
   })
+  return `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":{"name":"thinplane"},"spans":[${entries.map(spansOf).join(',')}]}]}]}`
 }

@@ -1,3 +1,4 @@
+import { constants, write } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readdir, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { canonicalJson } from '#kit/canonical-json.ts'
@@ -142,8 +143,7 @@ class SegmentLog implements AuditLog {
     }
     const bytes = Buffer.from(text)
     try {
-      await writeAll(this.#file, bytes, this.#bytes)
-      await this.#file.datasync()
+      await writeDurably(this.#file, bytes, this.#bytes)
     } catch (error) {
       // What was not acknowledged must not be read as part of the trail later.
       await this.#file.truncate(this.#bytes).catch(() => undefined)
@@ -156,7 +156,7 @@ class SegmentLog implements AuditLog {
   }
 
   async #nextSegment(): Promise<void> {
-    const next = await open(segmentPath(this.#folder, this.#segment + 1), 'wx', 0o600)
+    const next = await open(segmentPath(this.#folder, this.#segment + 1), NEW_SEGMENT, 0o600)
     await syncFolder(this.#folder)
     await this.#file.close()
     this.#file = next
@@ -165,13 +165,26 @@ class SegmentLog implements AuditLog {
   }
 }
 
-async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+/**
+ * Writes durably. Where the system has O_DSYNC (Linux, macOS) the files are opened with it: one call writes and waits
+ * for the disk, instead of two. Elsewhere a sync follows.
+ */
+async function writeDurably(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
   let written = 0
   while (written < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written)
-    written += bytesWritten
+    written += await new Promise<number>((resolve, reject) => {
+      write(file.fd, bytes, written, bytes.length - written, position + written, (error, count) => {
+        if (error === null) resolve(count)
+        else reject(error)
+      })
+    })
   }
+  if (SYNCED_WRITES === 0) await file.datasync()
 }
+
+const SYNCED_WRITES = (constants as Partial<typeof constants>).O_DSYNC ?? 0
+const NEW_SEGMENT = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | SYNCED_WRITES
+const OLD_SEGMENT = constants.O_RDWR | SYNCED_WRITES
 
 /** Names sort as numbers do, so that a listing is the order of the trail. */
 export function segmentPath(folder: string, segment: number): string {
@@ -192,14 +205,14 @@ async function readTail(folder: string): Promise<Tail> {
   const segment = segments.at(-1) ?? 0
   const path = segmentPath(folder, segment)
   if (segments.length === 0) {
-    const file = await open(path, 'wx+', 0o600)
+    const file = await open(path, NEW_SEGMENT, 0o600)
     await syncFolder(folder)
     return { segment, file, bytes: 0, seq: 0, hash: GENESIS, mended: '' }
   }
   const start = await startOf(folder, segments)
   const content = await readFile(path)
   const read = readLines(content, start.seq, start.hash)
-  const file = await open(path, 'r+')
+  const file = await open(path, OLD_SEGMENT)
   let mended = ''
   if (read.bytes < content.length) {
     mended = `cut ${content.length - read.bytes} bytes of an unfinished entry from the end of ${path}`

@@ -132,8 +132,13 @@ async function handle(
   response.once('close', () => {
     if (!response.writableFinished) gone.abort()
   })
-  response.setHeader('x-request-id', requestId)
-  response.setHeader('traceparent', `00-${traceId}-${requestId.slice(-16)}-0${sampled ? '1' : '0'}`)
+  const reply: Reply = {
+    response,
+    headers: {
+      'x-request-id': requestId,
+      traceparent: `00-${traceId}-${requestId.slice(-16)}-0${sampled ? '1' : '0'}`,
+    },
+  }
   const trip: Trip = { requestId, traceId, sampled, signal: gone.signal, crossings: [], calls: new Map() }
   const dialect = dialectOf(path)
   try {
@@ -146,10 +151,10 @@ async function handle(
           retryAfterS: 1,
         })
       }
-      await modelCall(options, dialect, request, response, trip)
-    } else await page(options, path, request, response, trip)
+      await modelCall(options, dialect, request, reply, trip)
+    } else await page(options, path, request, reply, trip)
   } catch (error) {
-    answerRefusal(response, dialect ?? openaiChat, asRefusal(error), requestId)
+    answerRefusal(reply, dialect ?? openaiChat, asRefusal(error), requestId)
   }
   options.onRequest?.({ status: response.statusCode, path })
 }
@@ -158,7 +163,7 @@ async function modelCall(
   options: ServeOptions,
   dialect: WireDialect,
   request: IncomingMessage,
-  response: ServerResponse,
+  reply: Reply,
   trip: Trip,
 ): Promise<void> {
   const served = await options.run({
@@ -176,24 +181,23 @@ async function modelCall(
     includeUsage: served.ask.includeUsage,
     sources: served.sources,
   }
-  response.setHeader('x-thinplane-target', served.target)
-  response.setHeader('server-timing', served.serverTiming)
-  if (served.ask.stream) await answerStream(dialect, response, served, answer)
-  else await answerWhole(dialect, response, served, answer)
+  reply.headers['x-thinplane-target'] = served.target
+  reply.headers['server-timing'] = served.serverTiming
+  if (served.ask.stream) await answerStream(dialect, reply, served, answer)
+  else await answerWhole(dialect, reply, served, answer)
 }
 
 async function answerStream(
   dialect: WireDialect,
-  response: ServerResponse,
+  { response, headers }: Reply,
   served: Served,
   answer: AnswerFacts,
 ): Promise<void> {
   const encode = dialect.streamEncoder(answer)
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache',
-    'x-accel-buffering': 'no',
-  })
+  headers['content-type'] = 'text/event-stream; charset=utf-8'
+  headers['cache-control'] = 'no-cache'
+  headers['x-accel-buffering'] = 'no'
+  response.writeHead(200, headers)
   try {
     for await (const batch of served.batches) {
       const blocked = writePiece(response, encode(batch))
@@ -207,22 +211,17 @@ async function answerStream(
   response.end()
 }
 
-async function answerWhole(
-  dialect: WireDialect,
-  response: ServerResponse,
-  served: Served,
-  answer: AnswerFacts,
-): Promise<void> {
+async function answerWhole(dialect: WireDialect, reply: Reply, served: Served, answer: AnswerFacts): Promise<void> {
   const encoder = dialect.wholeEncoder(answer)
   for await (const batch of served.batches) encoder.push(batch)
-  sendJson(response, 200, encoder.end())
+  sendJson(reply, 200, encoder.end())
 }
 
 async function page(
   options: ServeOptions,
   path: string,
   request: IncomingMessage,
-  response: ServerResponse,
+  { response, headers }: Reply,
   trip: Trip,
 ): Promise<void> {
   const answer = await options.pages({
@@ -240,29 +239,38 @@ async function page(
       'there is no such path, model calls go to POST /v1/chat/completions or /v1/messages, and GET /v1/models lists the models',
     )
   }
-  response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) })
+  response.writeHead(answer.status, {
+    ...headers,
+    ...answer.headers,
+    'content-length': String(Buffer.byteLength(answer.body)),
+  })
   response.end(request.method === 'HEAD' ? '' : answer.body)
 }
 
-function answerRefusal(response: ServerResponse, dialect: WireDialect, refusal: Refusal, requestId: string): void {
+function answerRefusal(reply: Reply, dialect: WireDialect, refusal: Refusal, requestId: string): void {
+  const { response, headers } = reply
   if (response.headersSent || response.destroyed) {
     response.end()
     return
   }
-  if (refusal.retryAfterS !== undefined)
-    response.setHeader('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterS))))
-  if (refusal.status === 401) response.setHeader('www-authenticate', 'Bearer')
+  if (refusal.retryAfterS !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(refusal.retryAfterS)))
+  if (refusal.status === 401) headers['www-authenticate'] = 'Bearer'
   // What is left of a body that was not read would be taken for the next request.
-  if (!response.req.complete) response.setHeader('connection', 'close')
-  sendJson(response, refusal.status, dialect.error(refusal, requestId))
+  if (!response.req.complete) headers['connection'] = 'close'
+  sendJson(reply, refusal.status, dialect.error(refusal, requestId))
 }
 
-function sendJson(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-  })
+function sendJson({ response, headers }: Reply, status: number, body: string): void {
+  headers['content-type'] = 'application/json; charset=utf-8'
+  headers['content-length'] = String(Buffer.byteLength(body))
+  response.writeHead(status, headers)
   response.end(body)
+}
+
+/** A response and the headers that it will have: written in one go, since each `setHeader` costs a check and a copy. */
+interface Reply {
+  readonly response: ServerResponse
+  readonly headers: Record<string, string>
 }
 
 /** Node found the request broken or too slow before it became one: the connection is all there is to answer on. */
