@@ -1,12 +1,19 @@
-/** What the reader has found out about one answer. */
-export interface Answer {
-  status: number
+/** What the reader has found out about one message. */
+export interface Message {
+  /** Request line or status line. */
+  firstLine: string
   /** Whether the first piece of the model's text is here. */
   hasContent: boolean
   /** The last bytes of the body, at least `[DONE]` and its line feeds when the stream ended with it. */
   tail: string
   /** The whole body, when it was asked for. */
   readonly body: Buffer[]
+}
+
+export interface ReaderOptions {
+  readonly keepBody: boolean
+  /** Whether to look for the first text of a model and to keep the end: for answers, not for requests. */
+  readonly isAnswer: boolean
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
@@ -16,27 +23,32 @@ const QUOTE = '"'
 const LINE_FEED = 10
 
 /**
- * Reads HTTP/1.1 answers from one connection, one after the other: by length or in chunks, cut anywhere. It does no
- * more than a load generator needs, so that the generator is not what is measured.
+ * Reads HTTP/1.1 messages from one connection, one after the other: by length or in chunks, cut anywhere. It does no
+ * more than a load generator and a stand-in for a model need, so that they are not what is measured.
  */
 export class HttpReader {
-  readonly #keepBody: boolean
+  readonly #options: ReaderOptions
   #rest: Buffer | undefined
   #mode: 'head' | 'length' | 'chunk-size' | 'chunk' | 'chunk-end' | 'trailer' = 'head'
   /** Body or chunk bytes that are still to come. */
   #left = 0
   #carry = ''
-  #answer: Answer = fresh()
+  #message: Message = fresh()
 
-  constructor(keepBody: boolean) {
-    this.#keepBody = keepBody
+  constructor(options: ReaderOptions) {
+    this.#options = options
   }
 
-  get answer(): Answer {
-    return this.#answer
+  get message(): Message {
+    return this.#message
   }
 
-  /** True when an answer is whole. What follows belongs to the next one, which begins with `next`. */
+  /** Of an answer. */
+  get status(): number {
+    return Number(this.#message.firstLine.slice(9, 12))
+  }
+
+  /** True when a message is whole. What follows belongs to the next one, which begins with `next`. */
   push(chunk: Buffer): boolean {
     let data = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
     this.#rest = undefined
@@ -52,11 +64,11 @@ export class HttpReader {
   }
 
   next(): void {
-    this.#answer = fresh()
+    this.#message = fresh()
     this.#carry = ''
   }
 
-  /** Bytes that were used up, or that more are needed, or that the answer is whole. */
+  /** Bytes that were used up, or that more are needed, or that the message is whole. */
   #step(data: Buffer): number | 'more' | 'whole' {
     switch (this.#mode) {
       case 'head':
@@ -81,10 +93,11 @@ export class HttpReader {
     const end = data.indexOf(HEAD_END)
     if (end === -1) return 'more'
     const head = data.toString('latin1', 0, end).toLowerCase()
-    this.#answer.status = Number(head.slice(9, 12))
+    this.#message.firstLine = head.slice(0, head.indexOf('\r'))
     const length = /\r\ncontent-length: *(\d+)/.exec(head)?.[1]
-    this.#left = length === undefined ? 0 : Number(length)
-    this.#mode = length === undefined ? 'chunk-size' : 'length'
+    const isChunked = length === undefined && head.includes('\r\ntransfer-encoding: chunked')
+    this.#left = Number(length ?? 0)
+    this.#mode = isChunked ? 'chunk-size' : 'length'
     return end + HEAD_END.length
   }
 
@@ -111,8 +124,9 @@ export class HttpReader {
   }
 
   #look(piece: Buffer): void {
-    const answer = this.#answer
-    if (this.#keepBody) answer.body.push(Buffer.from(piece))
+    const answer = this.#message
+    if (this.#options.keepBody && piece.length > 0) answer.body.push(piece)
+    if (!this.#options.isAnswer) return
     const tail = piece.toString('latin1', Math.max(0, piece.length - TAIL_BYTES))
     answer.tail = piece.length >= TAIL_BYTES ? tail : (answer.tail + tail).slice(-TAIL_BYTES)
     if (answer.hasContent) return
@@ -122,8 +136,8 @@ export class HttpReader {
   }
 }
 
-function fresh(): Answer {
-  return { status: 0, hasContent: false, tail: '', body: [] }
+function fresh(): Message {
+  return { firstLine: '', hasContent: false, tail: '', body: [] }
 }
 
 /** Whether a text delta stands here that is not empty: the first event of a stream carries an empty one. */

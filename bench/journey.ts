@@ -10,12 +10,11 @@ export interface JourneyPlan {
   readonly warmUpMs: number
   readonly loadMs: number
   readonly sequentialMs: number
-  readonly connections: number
   readonly aborts: number
 }
 
-export const FULL_PLAN: JourneyPlan = { warmUpMs: 3000, loadMs: 5000, sequentialMs: 3000, connections: 32, aborts: 100 }
-export const QUICK_PLAN: JourneyPlan = { warmUpMs: 1000, loadMs: 1500, sequentialMs: 1000, connections: 32, aborts: 30 }
+export const FULL_PLAN: JourneyPlan = { warmUpMs: 16_000, loadMs: 5000, sequentialMs: 3000, aborts: 100 }
+export const QUICK_PLAN: JourneyPlan = { warmUpMs: 3000, loadMs: 1500, sequentialMs: 1000, aborts: 30 }
 
 /** Everything that one round finds out about one side; the keys are the rows of the report. */
 export type Numbers = Readonly<Record<string, number>>
@@ -36,6 +35,8 @@ export async function measureSide(side: Side, surroundings: Surroundings, plan: 
   }
 }
 
+type Kind = Pick<PromptKind, 'isStream' | 'hasPersonalData'>
+
 class SideMeasure {
   readonly #side: Side
   readonly #running: RunningSide
@@ -52,7 +53,8 @@ class SideMeasure {
   }
 
   async all(): Promise<Numbers> {
-    const { loadMs, sequentialMs, connections } = this.#plan
+    const { loadMs, sequentialMs } = this.#plan
+    const { connections } = this.#side
     await post(`${this.#upstreamUrl}/reset`)
     await this.#shape(STREAM)
     for (const isStream of [false, true]) await this.#probe(isStream)
@@ -91,17 +93,22 @@ class SideMeasure {
 
   async #warmUp(): Promise<void> {
     for (const isStream of [false, true]) {
-      await this.#run({ isStream, hasPersonalData: true }, this.#plan.connections, this.#plan.warmUpMs / 2)
+      await this.#run({ isStream, hasPersonalData: true }, this.#side.connections, this.#plan.warmUpMs / 2)
     }
   }
 
-  #requests(kind: PromptKind, count: number): Buffer[] {
-    const requests = requestsFor(this.#running.address, kind, count, this.#nextPrompt)
+  #requests(kind: Kind, count: number): Buffer[] {
+    const requests = requestsFor(
+      this.#running.address,
+      { ...kind, bytes: this.#side.promptBytes },
+      count,
+      this.#nextPrompt,
+    )
     this.#nextPrompt += count
     return requests
   }
 
-  #run(kind: PromptKind, connections: number, durationMs: number): Promise<LoadResult> {
+  #run(kind: Kind, connections: number, durationMs: number): Promise<LoadResult> {
     const requests = this.#requests(kind, this.#side.variants)
     return runLoad({ url: this.#running.address.url, requests, connections, durationMs, isStream: kind.isStream })
   }
@@ -109,7 +116,7 @@ class SideMeasure {
   /** One measurement, with the processor time that it took. */
   async #load(
     key: string,
-    kind: PromptKind,
+    kind: Kind,
     connections: number,
     durationMs: number,
     numbers: Record<string, number>,

@@ -57,7 +57,7 @@ class Run {
   #oneSocket(): Promise<void> {
     return new Promise((resolve) => {
       const socket = open(this.#plan.url)
-      const reader = new HttpReader(false)
+      const reader = new HttpReader({ keepBody: false, isAnswer: true })
       let sentAt = 0
       let firstAt = 0
       const send = (): void => {
@@ -70,7 +70,7 @@ class Run {
       socket.on('connect', send)
       socket.on('data', (chunk: Buffer) => {
         const isWhole = reader.push(chunk)
-        if (firstAt === 0 && reader.answer.hasContent) firstAt = performance.now()
+        if (firstAt === 0 && reader.message.hasContent) firstAt = performance.now()
         if (!isWhole) return
         this.#count(reader, sentAt, firstAt)
         if (this.#isOver) socket.destroy()
@@ -90,12 +90,13 @@ class Run {
     return request ?? Buffer.alloc(0)
   }
 
-  #count({ answer }: HttpReader, sentAt: number, firstAt: number): void {
+  #count(reader: HttpReader, sentAt: number, firstAt: number): void {
     const now = performance.now()
     if (now - this.#started > this.#plan.durationMs) return
-    if (answer.status !== 200) this.#fail(`status ${answer.status}`)
-    else if (!answer.hasContent) this.#fail('no content')
-    else if (this.#plan.isStream && !answer.tail.includes('[DONE]')) this.#fail('no [DONE]')
+    const { message, status } = reader
+    if (status !== 200) this.#fail(`status ${status}`)
+    else if (!message.hasContent) this.#fail('no content')
+    else if (this.#plan.isStream && !message.tail.includes('[DONE]')) this.#fail('no [DONE]')
     else {
       this.#latencyMs.push(now - sentAt)
       this.#firstContentMs.push(firstAt - sentAt)
@@ -124,14 +125,13 @@ class Run {
 export function ask(url: string, request: Buffer): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
     const socket = open(url)
-    const reader = new HttpReader(true)
+    const reader = new HttpReader({ keepBody: true, isAnswer: true })
     socket.setTimeout(20_000, () => socket.destroy(new Error('no answer within 20 s')))
     socket.on('connect', () => socket.write(request))
     socket.on('data', (chunk: Buffer) => {
       if (!reader.push(chunk)) return
-      const { status, body } = reader.answer
       socket.destroy()
-      resolve({ status, body: Buffer.concat(body).toString() })
+      resolve({ status: reader.status, body: Buffer.concat(reader.message.body).toString() })
     })
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('the connection was closed before the answer was whole')))
@@ -142,13 +142,13 @@ export function ask(url: string, request: Buffer): Promise<{ readonly status: nu
 export function leaveAtFirstContent(url: string, request: Buffer): Promise<bigint> {
   return new Promise((resolve, reject) => {
     const socket = open(url)
-    const reader = new HttpReader(false)
+    const reader = new HttpReader({ keepBody: false, isAnswer: true })
     socket.setTimeout(20_000, () => socket.destroy(new Error('no content within 20 s')))
     socket.on('connect', () => socket.write(request))
     socket.on('data', (chunk: Buffer) => {
       if (reader.push(chunk))
-        socket.destroy(new Error(`the answer was whole before it could be left (status ${reader.answer.status})`))
-      if (!reader.answer.hasContent) return
+        socket.destroy(new Error(`the answer was whole before it could be left (status ${reader.status})`))
+      if (!reader.message.hasContent) return
       const at = process.hrtime.bigint()
       socket.destroy()
       resolve(at)

@@ -31,9 +31,11 @@ export interface ProfileSummary {
   readonly functions: readonly SelfTime[]
 }
 
+/** Start-up and warm-up are other questions than what a request costs. */
+const SKIPPED_MICROS = 10_000_000
 const IDLE = new Set(['(idle)', '(root)'])
 
-/** Reads the profiles of a folder and adds up self times. */
+/** Reads the profiles of a folder and adds up self times, but for the first ten seconds. */
 export async function summariseProfiles(folder: string): Promise<ProfileSummary> {
   const microsByFunction = new Map<string, { group: string; micros: number }>()
   const microsByCaller = new Map<string, number>()
@@ -42,7 +44,10 @@ export async function summariseProfiles(folder: string): Promise<ProfileSummary>
     const profile = CpuProfile.parse(JSON.parse(await readFile(join(folder, name), 'utf8')))
     const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]))
     const callers = callersOf(profile.nodes)
+    let sinceStart = 0
     for (const [at, id] of profile.samples.entries()) {
+      sinceStart += profile.timeDeltas[at] ?? 0
+      if (sinceStart < SKIPPED_MICROS) continue
       const frame = frames.get(id)
       if (frame === undefined || IDLE.has(frame.functionName)) continue
       const group = groupOf(frame)

@@ -5,9 +5,9 @@ export interface PromptKind {
   readonly isStream: boolean
   /** With an address and a phone number, which a guard has to replace and put back; otherwise prose without any. */
   readonly hasPersonalData: boolean
+  readonly bytes: number
 }
 
-const PROMPT_BYTES = 1024
 const PROSE =
   'Please read the note from the accounts team below and write a short and friendly answer that says what happens next, and when. ' +
   'The supplier asked whether the second part of the order can be paid together with the first, because both were delivered in the same week. ' +
@@ -23,7 +23,7 @@ export interface Address {
 /** `count` whole HTTP/1.1 requests whose prompts differ by their number, counted from `first`: each is a conversation of its own. */
 export function requestsFor(address: Address, kind: PromptKind, count: number, first: number): Buffer[] {
   return Array.from({ length: count }, (_, index) =>
-    requestOf(address, chatBody(promptText(first + index, kind.hasPersonalData), kind.isStream, address.model)),
+    requestOf(address, chatBody(promptText(first + index, kind), kind.isStream, address.model)),
   )
 }
 
@@ -32,11 +32,11 @@ export function abortRequest(address: Address, id: number): Buffer {
   return requestOf(address, chatBody(`${ABORT_MARK}${id} and ${PROSE}`, true, address.model))
 }
 
-function promptText(number: number, hasPersonalData: boolean): string {
+function promptText(number: number, { hasPersonalData, bytes }: PromptKind): string {
   const lead = `Case ${number} of this month. `
   const personal = hasPersonalData ? `${ECHO_MARK}${EMAIL} or call +1 202-555-0143 before noon. ` : ''
   const text = `${lead}${personal}${PROSE.repeat(4)}`
-  return text.slice(0, PROMPT_BYTES)
+  return text.slice(0, bytes)
 }
 
 function chatBody(text: string, isStream: boolean, model: string): string {

@@ -58,16 +58,19 @@ interface Row {
 
 const own = (key: string) => (numbers: Numbers) => numbers[key]
 const added = (key: string) => (numbers: Numbers, direct: Numbers) => difference(numbers[key], direct[key])
+const perSecond = (key: string) => (numbers: Numbers) => quotient(1000, numbers[key])
 const percent = (key: string) => (numbers: Numbers) => times(numbers[key], 100)
 
 const ROWS: readonly Row[] = [
-  { label: 'requests/s, whole answers, 32 connections', value: own('wholeRps'), digits: 0 },
+  { label: 'requests/s, whole answers, closed loop', value: own('wholeRps'), digits: 0 },
+  { label: 'whole answers a second of processor time', value: perSecond('wholeCpuMs'), digits: 0 },
+  { label: 'streams a second of processor time', value: perSecond('streamCpuMs'), digits: 0 },
   { label: 'processor ms a request, whole', value: own('wholeCpuMs'), digits: 3 },
-  { label: 'p50 ms, whole, 32 connections', value: own('wholeP50Ms'), digits: 2 },
-  { label: 'p99 ms, whole, 32 connections', value: own('wholeP99Ms'), digits: 2 },
-  { label: 'requests/s, streams of 20 deltas, 32 connections', value: own('streamRps'), digits: 0 },
+  { label: 'p50 ms, whole, closed loop', value: own('wholeP50Ms'), digits: 2 },
+  { label: 'p99 ms, whole, closed loop', value: own('wholeP99Ms'), digits: 2 },
+  { label: 'requests/s, streams of 20 deltas, closed loop', value: own('streamRps'), digits: 0 },
   { label: 'processor ms a stream', value: own('streamCpuMs'), digits: 3 },
-  { label: 'p99 ms, streams, 32 connections', value: own('streamP99Ms'), digits: 2 },
+  { label: 'p99 ms, streams, closed loop', value: own('streamP99Ms'), digits: 2 },
   { label: 'requests/s, whole, prose without personal data', value: own('proseRps'), digits: 0 },
   { label: 'requests/s, streams, prose without personal data', value: own('proseStreamRps'), digits: 0 },
   { label: 'p50 ms, one after the other, whole', value: own('sequentialP50Ms'), digits: 3 },
@@ -130,37 +133,38 @@ interface Budget {
   readonly digits: number
 }
 
+/** By processor time, which holds also where the load and not the side was the limit. */
 const ratioTo = (side: SideName, key: string) => (middle: Readonly<Record<string, Numbers>>) =>
-  quotient(middle['thinplane']?.[key], middle[side]?.[key])
+  quotient(middle[side]?.[key], middle['thinplane']?.[key])
 const addedMs = (key: string) => (middle: Readonly<Record<string, Numbers>>) =>
   difference(middle['thinplane']?.[key], middle['direct']?.[key])
 
 const BUDGETS: readonly Budget[] = [
   {
-    what: 'whole answers, of the bare proxy',
+    what: 'whole answers a core, of the bare proxy',
     target: '≥ 0.5',
-    value: ratioTo('bare', 'wholeRps'),
+    value: ratioTo('bare', 'wholeCpuMs'),
     isMet: (value) => value >= 0.5,
     digits: 2,
   },
   {
-    what: 'streams, of the bare proxy',
+    what: 'streams a core, of the bare proxy',
     target: '≥ 0.5',
-    value: ratioTo('bare', 'streamRps'),
+    value: ratioTo('bare', 'streamCpuMs'),
     isMet: (value) => value >= 0.5,
     digits: 2,
   },
   {
-    what: 'whole answers, times Portkey',
+    what: 'whole answers a core, times Portkey',
     target: '≥ 5',
-    value: ratioTo('portkey', 'wholeRps'),
+    value: ratioTo('portkey', 'wholeCpuMs'),
     isMet: (value) => value >= 5,
     digits: 1,
   },
   {
-    what: 'streams, times Portkey',
+    what: 'streams a core, times Portkey',
     target: '≥ 5',
-    value: ratioTo('portkey', 'streamRps'),
+    value: ratioTo('portkey', 'streamCpuMs'),
     isMet: (value) => value >= 5,
     digits: 1,
   },

@@ -129,7 +129,7 @@ const PROFILED: readonly { readonly title: string; readonly isStream: boolean }[
   { title: 'streams, 32 connections', isStream: true },
 ]
 
-/** A process for each kind of request, profiled from its start: warm-up is in it, so it is run longer. */
+/** A process for each kind of request. */
 async function profileThinplane(workFolder: string, isPinned: boolean, choice: Chosen): Promise<void> {
   const side = SIDES.find(
     ({ name }) => name === (choice.sides.size <= 2 && choice.sides.has('full') ? 'full' : 'thinplane'),
@@ -153,12 +153,17 @@ async function loadOnce(
   if (side === undefined) return
   const running = await side.start(surroundings)
   try {
-    const requests = requestsFor(running.address, { isStream, hasPersonalData: true }, side.variants, 1)
+    const requests = requestsFor(
+      running.address,
+      { isStream, hasPersonalData: true, bytes: side.promptBytes },
+      side.variants,
+      1,
+    )
     const { requestsPerS, failures } = await runLoad({
       url: running.address.url,
       requests,
-      connections: plan.connections,
-      durationMs: plan.loadMs * 3,
+      connections: side.connections,
+      durationMs: plan.loadMs * 4,
       isStream,
     })
     say(

@@ -42,6 +42,10 @@ export interface Side {
   readonly isGuarded: boolean
   /** Prompts that differ from each other: verdicts are cached by prompt, so a side that asks for them needs many. */
   readonly variants: number
+  /** Length of a prompt. */
+  readonly promptBytes: number
+  /** Connections of the closed loop. */
+  readonly connections: number
   start(surroundings: Surroundings): Promise<RunningSide>
 }
 
@@ -49,7 +53,13 @@ export const SIDE_NAMES = ['direct', 'bare', 'portkey', 'thinplane', 'full'] as 
 export type SideName = (typeof SIDE_NAMES)[number]
 
 const VARIANTS = 512
-const FULL_VARIANTS = 6000
+const FULL_VARIANTS = 2000
+const PROMPT_BYTES = 1024
+/** Questions are short, and the embedding's time grows with their length. */
+const QUESTION_BYTES = 200
+const CONNECTIONS = 32
+/** One embedding model on the core that the load is on too: more would only stand in line. */
+const FULL_CONNECTIONS = 4
 const MODEL = 'bench'
 const URL_LINE = (label: string): RegExp => new RegExp(`${label}: (http://\\S+)\\n`)
 
@@ -60,6 +70,8 @@ export const SIDES: readonly Side[] = [
     what: 'the load generator talks to the upstream itself',
     isGuarded: false,
     variants: VARIANTS,
+    promptBytes: PROMPT_BYTES,
+    connections: CONNECTIONS,
     start: ({ upstreamUrl, clouds }) =>
       Promise.resolve({ address: addressOf(upstreamUrl, clouds), pid: undefined, stop: () => Promise.resolve() }),
   },
@@ -68,6 +80,8 @@ export const SIDES: readonly Side[] = [
     what: 'node:http and undici, bytes passed through, nothing read or written down',
     isGuarded: false,
     variants: VARIANTS,
+    promptBytes: PROMPT_BYTES,
+    connections: CONNECTIONS,
     start: (surroundings) => startBare(surroundings),
   },
   {
@@ -75,6 +89,8 @@ export const SIDES: readonly Side[] = [
     what: 'Portkey OSS 1.15.2 with the pins that it needs to stream at all; no identity, policy, guard or audit',
     isGuarded: false,
     variants: VARIANTS,
+    promptBytes: PROMPT_BYTES,
+    connections: CONNECTIONS,
     start: (surroundings) => startPortkey(surroundings),
   },
   {
@@ -82,13 +98,17 @@ export const SIDES: readonly Side[] = [
     what: 'Entra token, Cedar policies, local guard with placeholders and restore, audit entry synced to disk, spans and metrics',
     isGuarded: true,
     variants: VARIANTS,
+    promptBytes: PROMPT_BYTES,
+    connections: CONNECTIONS,
     start: (surroundings) => startThinplane(surroundings),
   },
   {
     name: 'full',
-    what: 'as thinplane, and the managed safety check and grounding on the sample corpus, each in a process of its own on the other core',
+    what: 'as thinplane, and the managed safety check and grounding on the sample corpus, each in a process of its own on the other core; prompts of 200 bytes, 4 connections',
     isGuarded: true,
     variants: FULL_VARIANTS,
+    promptBytes: QUESTION_BYTES,
+    connections: FULL_CONNECTIONS,
     start: (surroundings) => startFull(surroundings),
   },
 ]

@@ -1,4 +1,5 @@
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
+import { type Socket, createServer } from 'node:net'
+import { HttpReader } from './http-reader.ts'
 
 /**
  * A model server that costs as little CPU as it can: OpenAI chat completions, streaming and not, with prepared
@@ -45,8 +46,8 @@ const USAGE = '{"prompt_tokens":260,"completion_tokens":170,"total_tokens":430}'
 const TAIL_EVENTS =
   `${EVENT_HEAD}"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n` +
   `${EVENT_HEAD}"choices":[],"usage":${USAGE}}\n\ndata: [DONE]\n\n`
-const JSON_HEADERS = { 'content-type': 'application/json' }
-const STREAM_HEADERS = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
+const STREAM_HEAD =
+  'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n'
 /** A tokenizer cuts names in pieces; so does this. */
 const ECHO_PIECE_CHARS = 9
 
@@ -59,12 +60,10 @@ interface State {
   traceExports: number
 }
 
-/** Starts it on a free port of this machine. */
+/** Starts it on a free port of this machine. Plain sockets rather than node:http: it shares a core with the load. */
 export async function startUpstream(): Promise<string> {
   const state: State = { shape: DEFAULT_SHAPE, requests: 0, completed: 0, leaks: 0, aborts: [], traceExports: 0 }
-  const server = createServer({ keepAliveTimeout: 120_000, noDelay: true }, (request, response) => {
-    collect(request, (body) => answer(state, request.url ?? '/', body, response))
-  })
+  const server = createServer({ noDelay: true }, (socket) => serveSocket(state, socket))
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })
@@ -72,49 +71,68 @@ export async function startUpstream(): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
 }
 
-function collect(request: IncomingMessage, done: (body: Buffer) => void): void {
-  let first: Buffer | undefined
-  let more: Buffer[] | undefined
-  request.on('data', (chunk: Buffer) => {
-    if (first === undefined) first = chunk
-    else (more ??= [first]).push(chunk)
-  })
-  request.on('end', () => done(more === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(more)))
+/** The stream that a connection is busy with. */
+interface Open {
+  body: Buffer | undefined
+  timer: NodeJS.Timeout | undefined
 }
 
-function answer(state: State, path: string, body: Buffer, response: ServerResponse): void {
-  response.sendDate = false
-  if (path.endsWith('/chat/completions')) answerModel(state, body, response)
-  else if (path === '/v1/traces') {
+function serveSocket(state: State, socket: Socket): void {
+  const reader = new HttpReader({ keepBody: true, isAnswer: false })
+  const open: Open = { body: undefined, timer: undefined }
+  socket.on('data', (chunk: Buffer) => {
+    if (!reader.push(chunk)) return
+    const { firstLine, body } = reader.message
+    reader.next()
+    answer(
+      state,
+      firstLine.split(' ')[1] ?? '/',
+      body.length === 1 && body[0] !== undefined ? body[0] : Buffer.concat(body),
+      socket,
+      open,
+    )
+  })
+  socket.on('error', () => socket.destroy())
+  socket.on('end', () => socket.end())
+  socket.on('close', () => {
+    clearTimeout(open.timer)
+    if (open.body === undefined) return
+    state.aborts.push({ id: Number(wordAfter(open.body, ABORT_MARK)), atNs: String(process.hrtime.bigint()) })
+  })
+}
+
+function answer(state: State, path: string, body: Buffer, socket: Socket, open: Open): void {
+  if (path.endsWith('/chat/completions')) {
+    state.requests += 1
+    if (body.includes(EMAIL)) state.leaks += 1
+    const echo = wordAfter(body, ECHO_MARK)
+    if (body.includes('"stream":true')) {
+      answerStream(state, echo, body, socket, open)
+      return
+    }
+    send(socket, wholeAnswer(echo))
+    state.completed += 1
+  } else if (path === '/v1/traces') {
     state.traceExports += 1
-    send(response, '{}')
-  } else if (path.startsWith('/options')) {
+    send(socket, '{}')
+  } else if (path === '/options') {
     state.shape = { ...DEFAULT_SHAPE, ...(JSON.parse(body.toString()) as Partial<StreamShape>) }
-    send(response, '{}')
+    send(socket, '{}')
   } else if (path === '/reset') {
     Object.assign(state, { requests: 0, completed: 0, leaks: 0, aborts: [], traceExports: 0 })
-    send(response, '{}')
+    send(socket, '{}')
   } else {
     const { shape: _, ...stats } = state
-    send(response, JSON.stringify(stats satisfies UpstreamStats))
+    send(socket, JSON.stringify(stats satisfies UpstreamStats))
   }
 }
 
-function answerModel(state: State, body: Buffer, response: ServerResponse): void {
-  state.requests += 1
-  if (body.includes(EMAIL)) state.leaks += 1
-  const echo = wordAfter(body, ECHO_MARK)
-  if (body.includes('"stream":true')) {
-    answerStream(state, echo, body, response)
-    return
-  }
-  send(response, wholeAnswer(echo))
-  state.completed += 1
-}
-
-function send(response: ServerResponse, text: string): void {
-  response.writeHead(200, { ...JSON_HEADERS, 'content-length': Buffer.byteLength(text) })
-  response.end(text)
+/** All that is sent is ASCII: characters are bytes. */
+function send(socket: Socket, text: string): void {
+  socket.write(
+    `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
+    'latin1',
+  )
 }
 
 /** The word behind a mark, or empty. */
@@ -131,28 +149,22 @@ function wholeAnswer(echo: string): string {
   return `{"id":"chatcmpl-bench","object":"chat.completion","created":1764000000,"model":"bench-model","choices":[{"index":0,"message":{"role":"assistant","content":${JSON.stringify(content)},"refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":${USAGE}}`
 }
 
-function answerStream(state: State, echo: string, body: Buffer, response: ServerResponse): void {
+function answerStream(state: State, echo: string, body: Buffer, socket: Socket, open: Open): void {
   const writes = streamWrites(state.shape, echo)
-  let isDone = false
-  let timer: NodeJS.Timeout | undefined
-  response.on('close', () => {
-    clearTimeout(timer)
-    if (isDone) return
-    state.aborts.push({ id: Number(wordAfter(body, ABORT_MARK)), atNs: String(process.hrtime.bigint()) })
-  })
-  response.writeHead(200, STREAM_HEADERS)
+  open.body = body
   const step = (at: number): void => {
-    if (response.destroyed) return
+    if (socket.destroyed) return
+    const isLast = at >= writes.length - 1
     const piece = writes[at] ?? ''
-    if (at < writes.length - 1) {
-      response.write(piece)
-      if (state.shape.gapMs === 0) setImmediate(step, at + 1)
-      else timer = setTimeout(step, state.shape.gapMs, at + 1)
-      return
-    }
-    isDone = true
-    response.end(piece)
-    state.completed += 1
+    // Before the write: whoever reads the end may close the connection at once.
+    if (isLast) open.body = undefined
+    socket.write(
+      `${at === 0 ? STREAM_HEAD : ''}${piece.length.toString(16)}\r\n${piece}\r\n${isLast ? '0\r\n\r\n' : ''}`,
+      'latin1',
+    )
+    if (isLast) state.completed += 1
+    else if (state.shape.gapMs === 0) setImmediate(step, at + 1)
+    else open.timer = setTimeout(step, state.shape.gapMs, at + 1)
   }
   step(0)
 }

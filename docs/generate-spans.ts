@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { type OtlpSpan, spansOf } from '#observe/trace.ts'
+import { asCount, asList, asRecord, asText, parseJson } from '#kit/json.ts'
+import { spansOf } from '#observe/trace.ts'
 import { code, pageHead, table } from './generate-markdown.ts'
 import { SAMPLE_ENTRY } from './generate-sample.ts'
 
@@ -8,7 +9,7 @@ const KINDS: Readonly<Record<number, string>> = { 1: 'internal', 2: 'server', 3:
 /** Names and attributes of the spans that one request becomes. */
 export async function spansPage(): Promise<string> {
   const stages = await stageNames()
-  const spans = spansOf(SAMPLE_ENTRY)
+  const spans = readSpans(spansOf(SAMPLE_ENTRY))
   const [root, stage] = spans
   const remote = spans.find(({ name }) => name === SAMPLE_ENTRY.remote[0]?.stage)
   const crossing = spans.find(({ kind }) => KINDS[kind] === 'client')
@@ -35,15 +36,35 @@ export async function spansPage(): Promise<string> {
   ].join('\n')
 }
 
-function section(title: string, lead: string, { name, kind, attributes }: OtlpSpan): string {
-  const rows = attributes.map(({ key, value }) => [code(key), typeOf(value)])
-  return `## ${title}\n\n${lead} ${code(name)}; kind ${KINDS[kind] ?? String(kind)}.\n\n${table(['Attribute', 'Type'], rows)}`
+interface ShownSpan {
+  readonly name: string
+  readonly kind: number
+  readonly attributes: readonly { readonly key: string; readonly type: string }[]
 }
 
-function typeOf(value: OtlpSpan['attributes'][number]['value']): string {
-  if ('stringValue' in value) return 'text'
-  if ('boolValue' in value) return 'boolean'
-  return 'intValue' in value ? 'whole number' : 'double'
+/** OTLP's JSON says the type of a value by the name of its field. */
+const TYPES: Readonly<Record<string, string>> = {
+  stringValue: 'text',
+  boolValue: 'boolean',
+  intValue: 'whole number',
+  doubleValue: 'double',
+}
+
+function readSpans(text: string): ShownSpan[] {
+  return asList(parseJson(`[${text}]`)).map((item) => {
+    const span = asRecord(item) ?? {}
+    const attributes = asList(span['attributes']).map((attribute) => {
+      const { key, value } = asRecord(attribute) ?? {}
+      const [field = ''] = Object.keys(asRecord(value) ?? {})
+      return { key: asText(key) ?? '', type: TYPES[field] ?? field }
+    })
+    return { name: asText(span['name']) ?? '', kind: asCount(span['kind']), attributes }
+  })
+}
+
+function section(title: string, lead: string, { name, kind, attributes }: ShownSpan): string {
+  const rows = attributes.map(({ key, type }) => [code(key), type])
+  return `## ${title}\n\n${lead} ${code(name)}; kind ${KINDS[kind] ?? String(kind)}.\n\n${table(['Attribute', 'Type'], rows)}`
 }
 
 /** The stages in the order of the journey, and the stream behind them. */

@@ -11,7 +11,10 @@ function decode(stream: boolean, text: string | Uint8Array, size: number): Event
   const bytes = Buffer.from(text)
   const own = decoder(stream)
   const events: Event[] = []
-  for (let at = 0; at < bytes.length; at += size) events.push(...own.push(bytes.subarray(at, at + size)))
+  for (let at = 0; at < bytes.length; at += size) {
+    events.push(...own.push(bytes.subarray(at, at + size)))
+    if (own.failure !== undefined) throw own.failure
+  }
   return [...events, ...own.end()]
 }
 
@@ -225,6 +228,13 @@ for (const [what, stream, text, code, message] of failing) {
 test('an error that is null is none', { todo: 'some servers send the field in every chunk' }, () => {
   const text = sse({ ...delta({ content: 'a' }, 'stop'), error: null }, '[DONE]')
   assert.equal(decode(true, text, 64).at(-1)?.type, 'end')
+})
+
+test('what came before an error, in the same piece, is kept', () => {
+  const own = decoder(true)
+  const events = own.push(Buffer.from(sse(delta({ content: 'a' }), { error: { code: 500 } })))
+  assert.deepEqual(events, [START, { type: 'text-delta', choice: 0, text: 'a' }])
+  assert.equal(own.failure?.code, 'INFER_UNAVAILABLE')
 })
 
 test('arbitrary bytes and arbitrary JSON throw nothing but refusals of inference', () => {

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { ConfigProblems, type Problem, loadConfig, parseConfig, showProblem } from './load.ts'
+
+/** The least that is fine, so that each row below has one thing wrong. */
+const TARGET = 'place: {cloud: gcp, region: us-east4}, endpoint: http://127.0.0.1:9, model: m'
+const REST = `
+guard: {profiles: {balanced: {managed: off}}}
+targets: {vllm: {provider: openai-compatible, ${TARGET}}}
+aliases: {chat: {targets: [vllm]}}
+`
+
+function problemsOf(text: string): readonly Problem[] {
+  try {
+    parseConfig(text, 'thinplane.yaml')
+    return []
+  } catch (error) {
+    if (error instanceof ConfigProblems) return error.problems
+    throw error
+  }
+}
+
+const NAME = 'use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit'
+const URL_FORM = 'write an http or https URL without a slash at the end'
+const REFERENCE = 'write `{ env: NAME }` or `{ file: PATH }`: secrets stand in the configuration by reference only'
+const NO_FIELD = 'there is no such field here, remove it or mend its name'
+
+const rows: readonly (readonly [
+  what: string,
+  text: string,
+  ...problems: (readonly [line: number, path: string, message: string | RegExp])[],
+])[] = [
+  ['a field that does not exist', `listen: {hots: x}${REST}`, [1, 'listen.hots', NO_FIELD]],
+  ['a field at the top that does not exist', `listne: {}${REST}`, [1, 'listne', NO_FIELD]],
+  [
+    'several at once',
+    `listen:\n  a: 1\n  port: 8080\n  b: 2${REST}`,
+    [2, 'listen.a', NO_FIELD],
+    [4, 'listen.b', NO_FIELD],
+  ],
+  ['a port out of range', `listen:\n  port: 70000${REST}`, [2, 'listen.port', /<=\s?65535/]],
+  ['a port in words', `listen:\n  port: http${REST}`, [2, 'listen.port', /expected number, received string/]],
+  [
+    'a cloud that does not exist',
+    `place:\n  cloud: ibm\n  region: x${REST}`,
+    [2, 'place.cloud', /"azure"\|"aws"\|"gcp"\|"local"/],
+  ],
+  [
+    'a place without a region',
+    `place:\n  cloud: aws${REST}`,
+    [2, 'place.region', /expected string, received undefined/],
+  ],
+  ['a URL with a slash at the end', `context:\n  endpoint: http://data/${REST}`, [2, 'context.endpoint', URL_FORM]],
+  ['a URL of another scheme', `context:\n  endpoint: ftp://data${REST}`, [2, 'context.endpoint', URL_FORM]],
+  [
+    'a secret in the open',
+    `context:\n  endpoint: http://data\n  credential:\n    kind: header\n    secret: abc${REST}`,
+    [5, 'context.credential.secret', REFERENCE],
+  ],
+  [
+    'a credential of another kind',
+    `context:\n  endpoint: http://data\n  credential: {kind: basic}${REST}`,
+    [3, 'context.credential.kind', /Invalid/],
+  ],
+  [
+    'a tenant that is none',
+    `identity:\n  issuers:\n    - kind: entra\n      name: a\n      tenants: [contoso]\n      audiences: [x]${REST}`,
+    [5, 'identity.issuers.0.tenants.0', /Invalid GUID/],
+  ],
+  [
+    'no audience',
+    `identity:\n  issuers:\n    - kind: oidc\n      name: a\n      issuer: i\n      jwksUrl: u\n      tenant: t\n      audiences: []${REST}`,
+    [8, 'identity.issuers.0.audiences', />=1/],
+  ],
+  [
+    'an alias of a target that does not exist',
+    `guard: {profiles: {balanced: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases:\n  chat:\n    targets:\n      - vllm\n      - vlm`,
+    [7, 'aliases.chat.targets.1', 'there is no target `vlm`, choose one of vllm'],
+  ],
+  [
+    'a target named like what every object has',
+    `guard: {profiles: {balanced: {managed: off}}}\naliases: {chat: {targets: [constructor]}}`,
+    [2, 'aliases.chat.targets.0', 'there is no target `constructor`, none is defined'],
+  ],
+  [
+    'no alias',
+    'guard: {profiles: {balanced: {managed: off}}}',
+    [0, 'aliases', 'no alias is defined, so no model can be asked: add one'],
+  ],
+  [
+    'an alias without targets',
+    'guard: {profiles: {balanced: {managed: off}}}\naliases:\n  chat: {targets: []}',
+    [3, 'aliases.chat.targets', />=1/],
+  ],
+  [
+    'collections without a data plane',
+    `guard: {profiles: {balanced: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases:\n  chat: {targets: [vllm], collections: [docs]}`,
+    [4, 'aliases.chat.collections.0', 'collections need a data plane, add `context`'],
+  ],
+  [
+    'a collection that the data plane does not have',
+    `context: {endpoint: http://data}\ndataPlane: {jwksUrl: u, collections: {docs: {folder: d}}}\nguard: {profiles: {balanced: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases:\n  chat: {targets: [vllm], collections: [dosc]}`,
+    [6, 'aliases.chat.collections.0', 'there is no collection `dosc`, choose one of docs'],
+  ],
+  [
+    'no default profile',
+    `guard: {defaultProfile: mild, profiles: {strict: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases: {chat: {targets: [vllm]}}`,
+    [1, 'guard.defaultProfile', 'there is no such profile, choose one of strict'],
+  ],
+  [
+    'no profile at all',
+    `guard:\n  profiles: {}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases: {chat: {targets: [vllm]}}`,
+    [2, 'guard.profiles', 'name at least one profile'],
+  ],
+  [
+    'a profile that asks a check that is not set',
+    `guard:\n  profiles:\n    balanced: {}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases: {chat: {targets: [vllm]}}`,
+    [
+      3,
+      'guard.profiles.balanced',
+      'it asks the managed check, but `guard.contentSafety` is not set: set it, or write `managed: off`',
+    ],
+  ],
+  [
+    'an action that does not exist',
+    `guard:\n  profiles:\n    balanced:\n      managed: off\n      actions: {SECRET: burn}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases: {chat: {targets: [vllm]}}`,
+    [5, 'guard.profiles.balanced.actions.SECRET', /"allow"\|"flag"/],
+  ],
+  ['what is no YAML', 'listen: [1,\nport: }', [2, '', /^this is not YAML: /], [2, '', /^this is not YAML: /]],
+  ['a key twice', `name: a\nname: b${REST}`, [2, '', /^this is not YAML: .*unique/]],
+  ['text', 'hello', [0, '', /expected object, received string/]],
+  ['a list', '- a', [0, '', /expected object, received array/]],
+]
+
+for (const [what, text, ...expected] of rows) {
+  test(`${what} is a problem with its line and path`, () => {
+    const problems = problemsOf(text)
+    assert.deepEqual(
+      problems.map(({ line, path }) => [line, path]),
+      expected.map(([line, path]) => [line, path]),
+    )
+    for (const [at, [, , message]] of expected.entries()) {
+      const given = problems[at]?.message ?? ''
+      if (typeof message === 'string') assert.equal(given, message)
+      else assert.match(given, message)
+    }
+  })
+}
+
+test('the least configuration is fine and gets its defaults', () => {
+  const config = parseConfig(REST, 'thinplane.yaml')
+  assert.deepEqual(config.listen, {
+    host: '127.0.0.1',
+    port: 8080,
+    maxBodyBytes: 4_194_304,
+    maxConcurrent: 4096,
+    requestTimeoutMs: 30_000,
+  })
+  assert.deepEqual(config.place, { cloud: 'azure', region: 'eastus' })
+  assert.deepEqual(config.targets['vllm']?.deadlines, {
+    connectMs: 2000,
+    firstTokenMs: 60_000,
+    idleMs: 30_000,
+    totalMs: 600_000,
+  })
+  assert.deepEqual(config.aliases['chat'], { targets: ['vllm'], collections: [], topK: 6, residency: '' })
+  assert.deepEqual(config.guard.profiles['balanced'], {
+    actions: { default: 'redact' },
+    minScore: 0.5,
+    managed: 'off',
+    severity: 4,
+    onUnavailable: 'refuse',
+  })
+})
+
+test('what stands under an anchor is used, and its problems have the line of the place that uses it', () => {
+  const [problem] = problemsOf(
+    `guard: {profiles: {balanced: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases:\n  a: {targets: &t [vllm]}\n  b: {targets: *t, topK: 99}`,
+  )
+  assert.deepEqual([problem?.line, problem?.path], [5, 'aliases.b.topK'])
+})
+
+test('a name that is none is a problem that says what a name is', { todo: 'it says `Invalid key in record`' }, () => {
+  assert.deepEqual(
+    problemsOf(`targets: {Big GPU: {provider: bedrock, ${TARGET}}}`).map(({ path, message }) => [path, message]),
+    [['targets.Big GPU', NAME]],
+  )
+})
+
+test('an anchor that does not exist is a problem', { todo: 'the error of the YAML reader comes out instead' }, () => {
+  assert.equal(problemsOf(`name: *nobody${REST}`).length, 1)
+})
+
+test('a file that grows beyond bounds is a problem', { todo: 'the error of the YAML reader comes out instead' }, () => {
+  const layers = Array.from(
+    { length: 9 },
+    (_, at) => `l${at + 1}: &l${at + 1} [${Array(9).fill(`*l${at}`).join(', ')}]`,
+  )
+  assert.ok(problemsOf(`l0: &l0 [x]\n${layers.join('\n')}\n`).length > 0)
+})
+
+test('a problem is shown in one line', () => {
+  assert.equal(showProblem({ path: 'a.b', line: 3, message: 'no' }), 'line 3: a.b: no')
+  assert.equal(showProblem({ path: '', line: 0, message: 'no' }), 'no')
+})
+
+test('a file is read with its paths relative to its own folder', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'thinplane-config-'))
+  try {
+    const file = join(folder, 'a.yaml')
+    await writeFile(file, REST)
+    const loaded = await loadConfig(file)
+    assert.equal(loaded.resolve('policies'), join(folder, 'policies'))
+    assert.equal(loaded.resolve('/etc/x'), '/etc/x')
+    await writeFile(file, 'listen: {port: -1}')
+    await assert.rejects(loadConfig(file), (error: unknown) => {
+      assert.ok(error instanceof ConfigProblems)
+      assert.equal(error.file, file)
+      assert.ok(error.message.startsWith(`${file} can not be used:\n  line 1: listen.port: `))
+      return true
+    })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('a file that is not there is a problem', async () => {
+  await assert.rejects(loadConfig('/nowhere/thinplane.yaml'), {
+    name: 'ConfigProblems',
+    message: '/nowhere/thinplane.yaml can not be used:\n  the file can not be read (ENOENT)',
+  })
+})
+
+test('whatever the values, what comes is a configuration or its problems', () => {
+  const section = fc.constantFrom(
+    'listen',
+    'place',
+    'identity',
+    'guard',
+    'context',
+    'targets',
+    'aliases',
+    'dataPlane',
+    'observe',
+    'name',
+  )
+  fc.assert(
+    fc.property(fc.dictionary(section, fc.jsonValue(), { maxKeys: 4 }), (value) => {
+      for (const { message, line } of problemsOf(JSON.stringify(value))) assert.ok(message !== '' && line >= 0)
+    }),
+    { numRuns: 300 },
+  )
+})

@@ -1,0 +1,342 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Ask } from '#contract/ask.ts'
+import type { Principal } from '#contract/principal.ts'
+import type { FindingCount } from '#contract/screened.ts'
+import type { Alias, Target } from '#contract/target.ts'
+import { type PolicyEngine, createPolicyEngine } from './engine.ts'
+import { PolicyProblems, loadPolicies } from './load.ts'
+import { type PolicyDeps, permit, release } from './permit.ts'
+
+const FOLDER = fileURLToPath(new URL('../../policies', import.meta.url))
+
+function principal(...roles: readonly string[]): Principal {
+  return {
+    subject: 'ada',
+    tenant: 'contoso',
+    kind: 'user',
+    roles,
+    groups: [],
+    client: undefined,
+    via: 'entra',
+    credentialId: 'u1',
+  }
+}
+
+function alias(name: string, changes: Partial<Alias> = {}): Alias {
+  return { name, targets: ['us', 'eu'], collections: [], topK: 6, residency: '', ...changes }
+}
+
+function ask(changes: Partial<Ask> = {}): Ask {
+  return {
+    dialect: 'openai-chat',
+    alias: 'chat',
+    stream: false,
+    messages: [],
+    tools: [],
+    toolChoice: undefined,
+    sampling: {},
+    includeUsage: false,
+    ground: undefined,
+    conversation: undefined,
+    rest: {},
+    ...changes,
+  }
+}
+
+function target(name: string, region: string): Target {
+  return { name, provider: 'bedrock', place: { cloud: 'aws', region } } as Target
+}
+
+const TARGETS = [target('us', 'us-east-1'), target('eu', 'eu-central-1')]
+const ALIASES = [
+  alias('chat'),
+  alias('assistant', { collections: ['docs'] }),
+  alias('eu-chat', { residency: 'EU' }),
+  alias('mars', { residency: 'MARS' }),
+]
+
+/** The engine with a count of how often it was really asked. */
+async function deps(folder = FOLDER): Promise<PolicyDeps & { readonly asked: () => number }> {
+  const real = await createPolicyEngine(await loadPolicies(folder))
+  let asked = 0
+  const engine: PolicyEngine = {
+    policies: real.policies,
+    decide: (key, question) =>
+      real.decide(key, () => {
+        asked += 1
+        return question()
+      }),
+  }
+  return {
+    engine,
+    aliases: new Map(ALIASES.map((each) => [each.name, each])),
+    collections: new Set(['docs', 'people']),
+    profiles: ['strict', 'balanced'],
+    defaultProfile: 'balanced',
+    jurisdiction: ({ place }) => (place.region.startsWith('eu') ? 'EU' : 'US'),
+    asked: () => asked,
+  }
+}
+
+/** A folder of policies for one test. */
+async function withPolicies(
+  files: Readonly<Record<string, string>>,
+  body: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'thinplane-policies-'))
+  try {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+    await body(folder)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+const found = (type: string): FindingCount => ({ type, action: 'redact', count: 1, where: 'prompt' })
+
+test('a developer may use a model, and the permit says why and under which guard', async () => {
+  assert.deepEqual(permit(await deps(), principal('developer'), ask()), {
+    alias: 'chat',
+    collections: [],
+    guardProfile: 'balanced',
+    policies: ['developers-use-models'],
+  })
+})
+
+test('of the profiles that several permits name, the strictest applies', async () => {
+  const { guardProfile, policies } = permit(await deps(), principal('developer', 'restricted'), ask())
+  assert.equal(guardProfile, 'strict')
+  assert.deepEqual(policies.toSorted(), ['developers-use-models', 'restricted-callers-use-models'])
+})
+
+test('collections of the alias and of the request are asked for, each once', async () => {
+  const { collections, policies } = permit(
+    await deps(),
+    principal('developer'),
+    ask({ alias: 'assistant', ground: { collections: ['people', 'docs'], topK: undefined } }),
+  )
+  assert.deepEqual(collections, ['docs', 'people'])
+  assert.deepEqual(policies, ['developers-use-models', 'developers-ground-on-the-handbook'])
+})
+
+const refused: readonly (readonly [
+  what: string,
+  roles: readonly string[],
+  ask: Partial<Ask>,
+  code: string,
+  message: string,
+  param?: string,
+])[] = [
+  ['no role', [], {}, 'POLICY_DENIED', 'model `chat` is not permitted: no policy permits it to a caller with no role'],
+  [
+    'a role that only looks',
+    ['viewer'],
+    {},
+    'POLICY_DENIED',
+    'model `chat` is not permitted: no policy permits it to a caller with the roles `viewer`',
+  ],
+  [
+    'a role of letters that do not print',
+    ['vi\new', 'x'],
+    {},
+    'POLICY_DENIED',
+    'model `chat` is not permitted: no policy permits it to a caller with the roles `vi?ew`, `x`',
+  ],
+  [
+    'a model without its documents',
+    ['restricted'],
+    { alias: 'assistant' },
+    'POLICY_DENIED',
+    'collection `docs` is not permitted: no policy permits it to a caller with the roles `restricted`',
+  ],
+  [
+    'an unknown model',
+    ['developer'],
+    { alias: 'gpt-9\u0007' },
+    'ROUTE_UNKNOWN_MODEL',
+    'there is no model `gpt-9?`, choose one of `chat`, `assistant`, `eu-chat`, `mars`',
+    'model',
+  ],
+  [
+    'an unknown model, before anything is said about rights',
+    [],
+    { alias: 'x' },
+    'ROUTE_UNKNOWN_MODEL',
+    'there is no model `x`, choose one of `chat`, `assistant`, `eu-chat`, `mars`',
+    'model',
+  ],
+  [
+    'an unknown collection',
+    ['developer'],
+    { ground: { collections: ['secrets'], topK: undefined } },
+    'CONTEXT_UNKNOWN',
+    'there is no collection `secrets`, choose one of `docs`, `people`',
+    'thinplane.ground.collections',
+  ],
+]
+
+for (const [what, roles, changes, code, message, param] of refused) {
+  test(`${what}: ${code}`, async () => {
+    const own = await deps()
+    assert.throws(() => permit(own, principal(...roles), ask(changes)), { name: 'Refusal', code, message, param })
+  })
+}
+
+test('a role twice in a token is a role once', async () => {
+  assert.equal(permit(await deps(), principal('developer', 'developer'), ask()).alias, 'chat')
+})
+
+test('every target is released for a text without residency', async () => {
+  const own = await deps()
+  const given = permit(own, principal('developer'), ask())
+  assert.deepEqual(release(own, principal('developer'), given, { found: [found('EMAIL_ADDRESS')], targets: TARGETS }), {
+    targets: ['us', 'eu'],
+    forbidden: [],
+  })
+})
+
+test('residency keeps a text from targets elsewhere, and the answer says which policy did', async () => {
+  const own = await deps()
+  const given = permit(own, principal('developer'), ask({ alias: 'eu-chat' }))
+  assert.deepEqual(release(own, principal('developer'), given, { found: [], targets: TARGETS }), {
+    targets: ['eu'],
+    forbidden: [{ target: 'us', policies: ['residency'] }],
+  })
+})
+
+test('a text that may go nowhere is refused with the reason of the policy', async () => {
+  const own = await deps()
+  const given = permit(own, principal('developer'), ask({ alias: 'mars' }))
+  assert.throws(() => release(own, principal('developer'), given, { found: [], targets: TARGETS }), {
+    name: 'Refusal',
+    code: 'POLICY_DENIED',
+    message: 'every target of model `mars` is not permitted: the text has to stay in the jurisdiction of its alias',
+  })
+})
+
+test('what was asked before is answered from memory, and whatever differs is asked again', async () => {
+  const own = await deps()
+  const steps: readonly (readonly [what: string, run: () => unknown, asks: number])[] = [
+    ['first', () => permit(own, principal('developer'), ask()), 1],
+    ['the same caller in another object', () => permit(own, principal('developer'), ask()), 0],
+    ['another role', () => permit(own, principal('developer', 'restricted'), ask()), 1],
+    ['another dialect', () => permit(own, principal('developer'), ask({ dialect: 'anthropic-messages' })), 1],
+    ['another subject', () => permit(own, { ...principal('developer'), subject: 'bob' }, ask()), 1],
+    ['another tenant', () => permit(own, { ...principal('developer'), tenant: 'fabrikam' }, ask()), 1],
+    [
+      'another credential of the same caller',
+      () => permit(own, { ...principal('developer'), credentialId: 'u2' }, ask()),
+      0,
+    ],
+    ['a collection', () => permit(own, principal('developer'), ask({ alias: 'assistant' })), 2],
+    ['the collection again', () => permit(own, principal('developer'), ask({ alias: 'assistant' })), 0],
+    ['a release of two targets', () => releaseOf(own, []), 2],
+    ['the same release', () => releaseOf(own, []), 0],
+    ['another finding', () => releaseOf(own, ['SECRET']), 2],
+    ['findings in another order', () => releaseOf(own, ['EMAIL_ADDRESS', 'SECRET']), 2],
+    ['findings in their first order', () => releaseOf(own, ['SECRET', 'EMAIL_ADDRESS', 'SECRET']), 0],
+  ]
+  for (const [what, run, asks] of steps) {
+    const before = own.asked()
+    run()
+    assert.equal(own.asked() - before, asks, what)
+  }
+})
+
+function releaseOf(own: PolicyDeps, types: readonly string[]): unknown {
+  const given = { alias: 'chat', collections: [], guardProfile: 'balanced', policies: [] }
+  return release(own, principal('developer'), given, { found: types.map(found), targets: TARGETS })
+}
+
+test('a policy that can not be evaluated says no', () =>
+  withPolicies(
+    {
+      'a.cedar': '@id("all") permit (principal, action, resource);',
+      'b.cedar':
+        '@id("broken") forbid (principal, action == Thinplane::Action::"use", resource) when { 9223372036854775807 + 1 > 0 };',
+    },
+    async (folder) => {
+      const own = await deps(folder)
+      assert.throws(() => permit(own, principal('developer'), ask()), {
+        code: 'POLICY_DENIED',
+        message: 'model `chat` is not permitted: policy `broken` forbids it',
+      })
+    },
+  ))
+
+const PERMIT = 'permit (principal, action, resource);'
+
+test('policies without an id are named by their file and place', () =>
+  withPolicies(
+    { 'a.cedar': `${PERMIT}\n@id("second") @guard("strict") ${PERMIT}`, 'notes.txt': 'not a policy' },
+    async (folder) => {
+      const { policies } = await loadPolicies(folder)
+      assert.deepEqual(
+        [...policies.values()].map(({ id, file, guard, reason }) => ({ id, file, guard, reason })),
+        [
+          { id: 'a.cedar#1', file: 'a.cedar', guard: undefined, reason: undefined },
+          { id: 'second', file: 'a.cedar', guard: 'strict', reason: undefined },
+        ],
+      )
+    },
+  ))
+
+const broken: readonly (readonly [
+  what: string,
+  files: Readonly<Record<string, string>>,
+  problems: readonly RegExp[],
+])[] = [
+  [
+    'a file that does not parse',
+    { 'a.cedar': `${PERMIT}\n\npermit (principal, action resource);` },
+    [/^a\.cedar:3: .*unexpected token/],
+  ],
+  [
+    'one that breaks behind characters of several bytes',
+    { 'a.cedar': `// äöü€𝄞\n// 語\n${PERMIT}\nforbid;` },
+    [/^a\.cedar:4: /],
+  ],
+  ['two files at once', { 'a.cedar': 'permit;', 'b.cedar': '\nnonsense' }, [/^a\.cedar:1: /, /^b\.cedar:2: /]],
+  [
+    'the same id twice',
+    { 'a.cedar': `@id("x") ${PERMIT}`, 'b.cedar': `@id("x") ${PERMIT}` },
+    [/^b\.cedar: the id `x` is used in a\.cedar too$/],
+  ],
+  [
+    'an attribute that does not exist',
+    { 'a.cedar': '@id("x") permit (principal, action, resource) when { principal.age > 3 };' },
+    [/^a\.cedar: policy `x`: .*age/],
+  ],
+  [
+    'an entity that does not exist',
+    { 'a.cedar': '@id("x") permit (principal == User::"a", action, resource);' },
+    [/^a\.cedar: policy `x`: .*User/],
+  ],
+  ['an empty folder', {}, [/: there is no `\.cedar` file, so nothing would be permitted$/]],
+]
+
+for (const [what, files, problems] of broken) {
+  test(`${what} is a problem with its file and line`, () =>
+    withPolicies(files, async (folder) => {
+      const error = await loadPolicies(folder).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      )
+      assert.ok(error instanceof PolicyProblems)
+      for (const [at, problem] of problems.entries()) assert.match(error.problems[at] ?? '', problem)
+      assert.ok(error.message.startsWith('the policies can not be used:\n  '))
+    }))
+}
+
+test('a folder that is not there is a problem too', async () => {
+  const folder = join(tmpdir(), 'thinplane-no-such-folder')
+  await assert.rejects(loadPolicies(folder), {
+    name: 'PolicyProblems',
+    problems: [`${folder}: the folder can not be read`],
+  })
+})

@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Ask } from '#contract/ask.ts'
+import type { Crossing, Trip } from '#contract/crossing.ts'
+import type { Entry } from '#contract/entry.ts'
+import type { Batch, Event } from '#contract/event.ts'
+import { Refusal } from '#contract/refusal.ts'
+import type { Target } from '#contract/target.ts'
+import type { AuditLog } from './log.ts'
+import { type Recorder, openRecord } from './recorder.ts'
+
+const HERE = { cloud: 'azure', region: 'eastus' } as const
+const TARGET = {
+  name: 'vllm',
+  place: { cloud: 'gcp', region: 'us-east4' },
+  price: { usdPerMillionInput: 1, usdPerMillionCachedInput: 0.1, usdPerMillionOutput: 2, source: 'x' },
+} as Target
+
+const ASK = {
+  dialect: 'openai-chat',
+  alias: 'chat',
+  stream: true,
+  messages: [{ role: 'user', parts: [{ type: 'text', text: 'a'.repeat(40) }] }],
+} as unknown as Ask
+
+const TEXT: Event = { type: 'text-delta', choice: 0, text: 'eight ch' }
+const USAGE: Event = { type: 'usage', usage: { input: 100, cachedRead: 10, cachedWrite: 5, output: 20, reasoning: 3 } }
+const END: Event = { type: 'end' }
+
+interface Stand {
+  readonly recorder: Recorder
+  readonly trip: Trip
+  readonly abort: () => void
+  /** What reached the trail. */
+  readonly written: readonly object[]
+  /** What was told to metrics and traces. */
+  readonly told: readonly Entry[]
+  readonly bugs: readonly unknown[]
+}
+
+function stand(log: Partial<AuditLog> = {}): Stand {
+  const written: object[] = []
+  const told: Entry[] = []
+  const bugs: unknown[] = []
+  const gone = new AbortController()
+  const trip: Trip = {
+    requestId: 'req-1',
+    traceId: '1'.repeat(32),
+    sampled: true,
+    signal: gone.signal,
+    crossings: [],
+    calls: new Map(),
+  }
+  const whole: AuditLog = {
+    append: (entry) => {
+      written.push(entry)
+      return Promise.resolve({ seq: written.length - 1, hash: '' })
+    },
+    trouble: undefined,
+    size: 0,
+    mended: '',
+    close: () => Promise.resolve(),
+    ...log,
+  }
+  const recorder = openRecord(
+    {
+      log: whole,
+      place: HERE,
+      nowEpochMs: () => 1000,
+      onEntry: (entry) => told.push(entry),
+      onBug: (_, cause) => bugs.push(cause),
+    },
+    { trip, dialect: 'openai-chat' },
+  )
+  return { recorder, trip, abort: () => gone.abort(), written, told, bugs }
+}
+
+/** An upstream that gives these batches and then ends, or breaks. Counts how often it is told to stop. */
+function upstream(batches: readonly Batch[], failure?: unknown) {
+  const state = { at: 0, returns: 0 }
+  const answer: AsyncIterable<Batch> = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        await Promise.resolve()
+        const batch = batches[state.at]
+        state.at += 1
+        if (batch !== undefined) return { done: false, value: batch }
+        if (failure !== undefined) throw failure instanceof Error ? failure : new Error('not an error')
+        return { done: true, value: undefined }
+      },
+      return: () => {
+        state.returns += 1
+        return Promise.resolve({ done: true, value: undefined })
+      },
+    }),
+  }
+  return { answer, state }
+}
+
+async function drain(batches: AsyncIterable<Batch>): Promise<Event[]> {
+  const events: Event[] = []
+  for await (const batch of batches) events.push(...batch)
+  return events
+}
+
+function onlyEntry({ written, told }: Stand): Entry {
+  assert.equal(written.length, 1)
+  assert.deepEqual(told, written)
+  const [entry] = told
+  assert.ok(entry)
+  return entry
+}
+
+test('read to the end: one entry, answered, with what the upstream counted', async () => {
+  const own = stand()
+  own.recorder.asked(ASK)
+  own.recorder.served(TARGET)
+  const { answer, state } = upstream([[{ type: 'start', id: '', model: '' }], [TEXT], [USAGE, END]])
+  assert.equal((await drain(own.recorder.follow(answer))).length, 4)
+  const entry = onlyEntry(own)
+  assert.deepEqual(
+    [entry.outcome, entry.status, entry.code, entry.target, entry.alias],
+    ['answered', 200, '', 'vllm', 'chat'],
+  )
+  assert.deepEqual([entry.usage, entry.usageEstimated], [USAGE.type === 'usage' ? USAGE.usage : undefined, false])
+  assert.deepEqual(entry.cost, { egressMicroUsd: 0, modelMicroUsd: 105 + 1 + 46 })
+  assert.ok(entry.firstContentMs >= 0)
+  assert.deepEqual(
+    entry.stages.map(({ stage, place }) => [stage, place]),
+    [['stream', 'gcp:us-east4']],
+  )
+  assert.equal(state.returns, 0)
+})
+
+test('the entry is on the disk before the end is given out', async () => {
+  let release = (): void => undefined
+  const durable = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const own = stand({ append: () => durable.then(() => ({ seq: 0, hash: '' })) })
+  const iterator = own.recorder.follow(upstream([[END]]).answer)[Symbol.asyncIterator]()
+  let isOut = false
+  const last = iterator.next().then((step) => {
+    isOut = true
+    return step
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isOut, false)
+  release()
+  assert.deepEqual(await last, { done: false, value: [END] })
+})
+
+test('left after the first piece: one entry, abandoned, and the upstream is told', async () => {
+  const own = stand()
+  own.recorder.asked(ASK)
+  own.recorder.served(TARGET)
+  const { answer, state } = upstream([[TEXT], [TEXT], [END]])
+  for await (const batch of own.recorder.follow(answer)) {
+    assert.deepEqual(batch, [TEXT])
+    break
+  }
+  const entry = onlyEntry(own)
+  assert.deepEqual([entry.outcome, entry.status, entry.code], ['abandoned', 499, 'CALLER_GONE'])
+  assert.deepEqual(
+    [entry.usage, entry.usageEstimated],
+    [{ cachedRead: 0, cachedWrite: 0, input: 10, output: 2, reasoning: 0 }, true],
+  )
+  assert.equal(state.returns, 1)
+})
+
+test('left before the first piece: one entry, abandoned, without content', async () => {
+  const own = stand()
+  const { answer, state } = upstream([[TEXT], [END]])
+  await own.recorder.follow(answer)[Symbol.asyncIterator]().return?.()
+  const entry = onlyEntry(own)
+  assert.deepEqual([entry.outcome, entry.firstContentMs, entry.stages.length], ['abandoned', -1, 1])
+  assert.deepEqual([state.at, state.returns], [0, 1])
+})
+
+test('left twice, or after the end: still one entry', async () => {
+  for (const reads of [0, 1, 2]) {
+    const own = stand()
+    const iterator = own.recorder.follow(upstream([[TEXT], [END]]).answer)[Symbol.asyncIterator]()
+    for (let read = 0; read < reads; read += 1) await iterator.next()
+    await iterator.return?.()
+    await iterator.return?.()
+    assert.equal(onlyEntry(own).outcome, reads === 2 ? 'answered' : 'abandoned')
+  }
+})
+
+test(
+  'an upstream that does not want to stop loses no entry',
+  { todo: 'its error comes out and nothing is recorded' },
+  async () => {
+    const own = stand()
+    const answer: AsyncIterable<Batch> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false, value: [TEXT] }),
+        return: () => Promise.reject(new Error('no')),
+      }),
+    }
+    await own.recorder
+      .follow(answer)
+      [Symbol.asyncIterator]()
+      .return?.()
+      .catch(() => undefined)
+    assert.equal(onlyEntry(own).outcome, 'abandoned')
+  },
+)
+
+const breaks: readonly (readonly [
+  what: string,
+  failure: unknown,
+  code: string,
+  status: number,
+  outcome: string,
+  bugs: number,
+])[] = [
+  ['broke off', new Refusal('INFER_CUT', 'the answer broke off'), 'INFER_CUT', 502, 'failed', 0],
+  ['ended without an end', undefined, 'INFER_CUT', 502, 'failed', 0],
+  ['met a fault of ours', new TypeError('x is undefined'), 'INTERNAL', 500, 'failed', 1],
+]
+
+for (const [what, failure, code, status, outcome, bugs] of breaks) {
+  test(`an answer that ${what}: one entry, and the caller gets the refusal`, async () => {
+    const own = stand()
+    own.recorder.served(TARGET)
+    const iterator = own.recorder.follow(upstream([[TEXT]], failure).answer)[Symbol.asyncIterator]()
+    await iterator.next()
+    await assert.rejects(async () => iterator.next(), { name: 'Refusal', code })
+    await iterator.return?.()
+    const entry = onlyEntry(own)
+    assert.deepEqual([entry.outcome, entry.status, entry.code], [outcome, status, code])
+    assert.equal(own.bugs.length, bugs)
+    assert.equal(entry.stages.filter(({ stage }) => stage === 'stream').length, 1)
+  })
+}
+
+test('whatever breaks when the caller has left is the caller having left', async () => {
+  const own = stand()
+  const iterator = own.recorder.follow(upstream([[TEXT]], new Error('reset')).answer)[Symbol.asyncIterator]()
+  await iterator.next()
+  own.abort()
+  await assert.rejects(async () => iterator.next(), {
+    code: 'CALLER_GONE',
+    message: 'the caller closed the connection before the end',
+  })
+  assert.equal(onlyEntry(own).outcome, 'abandoned')
+  assert.deepEqual(own.bugs, [])
+})
+
+const outcomes: readonly (readonly [refusal: Refusal, outcome: string])[] = [
+  [new Refusal('GUARD_BLOCKED', 'x'), 'blocked'],
+  [new Refusal('POLICY_DENIED', 'x'), 'denied'],
+  [new Refusal('CONTEXT_FORBIDDEN', 'x'), 'denied'],
+  [new Refusal('WIRE_MALFORMED', 'x'), 'refused'],
+  [new Refusal('IDENTITY_MISSING', 'x'), 'refused'],
+  [new Refusal('INFER_THROTTLED', 'x'), 'refused'],
+  [new Refusal('GUARD_UNAVAILABLE', 'x'), 'failed'],
+  [new Refusal('CALLER_GONE', 'x'), 'abandoned'],
+]
+
+test('a request that is refused before anything is served leaves one entry, whatever the reason', async () => {
+  for (const [refusal, outcome] of outcomes) {
+    const own = stand()
+    assert.equal(await own.recorder.refuse(refusal), refusal)
+    assert.equal(await own.recorder.refuse(refusal), refusal)
+    const entry = onlyEntry(own)
+    assert.deepEqual(
+      [entry.outcome, entry.status, entry.code, entry.target, entry.usage.input],
+      [outcome, refusal.status, refusal.code, '', 0],
+    )
+  }
+})
+
+test('nothing is served when the trail can not be written', async () => {
+  const before = {
+    name: 'Refusal',
+    code: 'RECORD_UNAVAILABLE',
+    message: 'the audit trail can not be written, so nothing is served',
+    retryAfterS: 5,
+  }
+  assert.throws(() => stand({ trouble: 'disk full' }), before)
+  const message = 'the audit trail can not be written, so the answer is not given out'
+  const own = stand({ append: () => Promise.reject(new Error('ENOSPC')) })
+  const iterator = own.recorder.follow(upstream([[TEXT], [END]]).answer)[Symbol.asyncIterator]()
+  await iterator.next()
+  await assert.rejects(async () => iterator.next(), { code: 'RECORD_UNAVAILABLE', message })
+  const refused = stand({ append: () => Promise.reject(new Error('ENOSPC')) })
+  const refusal = await refused.recorder.refuse(new Refusal('POLICY_DENIED', 'x'))
+  assert.deepEqual([refusal.code, refusal.message, refused.told.length], ['RECORD_UNAVAILABLE', message, 0])
+})
+
+test('stages are timed also when they throw, at the place that is known when they end', async () => {
+  const own = stand()
+  let place: string | undefined
+  await own.recorder.stage('identify', () => 7)
+  await assert.rejects(
+    own.recorder.stage(
+      'infer',
+      () => {
+        place = 'gcp:us-east4'
+        throw new Error('no')
+      },
+      () => place,
+    ),
+    { message: 'no' },
+  )
+  assert.deepEqual(
+    own.recorder.stages.map(({ stage, place: where }) => [stage, where]),
+    [
+      ['identify', 'azure:eastus'],
+      ['infer', 'gcp:us-east4'],
+    ],
+  )
+  assert.match(
+    own.recorder.serverTiming(),
+    /^identify;dur=[\d.]+;desc="azure:eastus", infer;dur=[\d.]+;desc="gcp:us-east4"$/,
+  )
+})
+
+test('crossings stand in the entry as they were at its end, and their egress is added up', async () => {
+  const own = stand()
+  own.trip.crossings.push(
+    { layer: 'data', egressMicroUsd: 0.1005 } as Crossing,
+    { layer: 'inference', egressMicroUsd: 0.2 } as Crossing,
+  )
+  await own.recorder.refuse(new Refusal('INFER_TIMEOUT', 'x'))
+  for (const crossing of own.trip.crossings) crossing.egressMicroUsd = 9
+  const entry = onlyEntry(own)
+  assert.deepEqual(
+    entry.crossings.map(({ egressMicroUsd }) => egressMicroUsd),
+    [0.1005, 0.2],
+  )
+  assert.ok(Math.abs(entry.cost.egressMicroUsd - 0.301) < 0.001)
+})
+
+test('the lag is the stage that took longest', async () => {
+  const own = stand()
+  await own.recorder.stage('permit', () => undefined)
+  await own.recorder.stage(
+    'ground',
+    () => new Promise((resolve) => setTimeout(resolve, 15)),
+    () => 'aws:us-east-1',
+  )
+  await own.recorder.refuse(new Refusal('INFER_TIMEOUT', 'x'))
+  const { lag } = onlyEntry(own)
+  assert.deepEqual([lag.stage, lag.place], ['ground', 'aws:us-east-1'])
+  assert.ok(lag.ms >= 14)
+})
