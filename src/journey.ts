@@ -8,7 +8,7 @@ import { conversationOf } from '#guard/conversation.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import { type SafetyDeps, admitVerdict, check } from '#guard/safety.ts'
 import { admit, screen, seal } from '#guard/screen.ts'
-import type { Vaults } from '#guard/vault.ts'
+import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
 import { type PolicyDeps, permit as decide, release as decideRelease } from '#policy/permit.ts'
@@ -56,7 +56,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const alias = known(world.policy.aliases.get(permit.alias))
   const profile = known(world.profiles.get(permit.guardProfile))
 
-  const vault = world.vaults.open(principal, conversationOf(ask))
+  const vault = new LazyVault(() => world.vaults.open(principal, conversationOf(ask)))
   const draft = await recorder.stage('screen', () => screen(ask, profile, vault))
   recorder.found(draft.found)
   admit(draft)

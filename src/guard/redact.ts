@@ -1,7 +1,7 @@
 import { Refusal } from '#contract/refusal.ts'
 import type { Finding, FindingCount, GuardAction } from '#contract/screened.ts'
 import { type GuardProfile, actionFor } from './profile.ts'
-import type { ConversationVault } from './vault.ts'
+import type { LazyVault } from './vault.ts'
 
 /** Counts what was found and done, by type and place. Never holds a value. */
 export class FindingTally {
@@ -24,7 +24,7 @@ export class FindingTally {
 
 export interface Redaction {
   readonly profile: GuardProfile
-  readonly vault: ConversationVault
+  readonly vault: LazyVault
   readonly tally: FindingTally
   readonly where: FindingCount['where']
 }
@@ -50,13 +50,14 @@ export function redact(
   return from === 0 ? text : clean + text.slice(from)
 }
 
-function replacement(action: GuardAction, finding: Finding, value: string, vault: ConversationVault): string {
+function replacement(action: GuardAction, finding: Finding, value: string, vault: LazyVault): string {
   if (action === 'mask') return `[${finding.type}]`
-  if (vault.isFull) {
+  const own = vault.opened()
+  if (own.isFull) {
     throw new Refusal(
       'GUARD_BLOCKED',
       'the conversation holds more personal data than can be replaced, begin a new one',
     )
   }
-  return vault.placeholder(finding.type, value, finding.type !== 'SECRET')
+  return own.placeholder(finding.type, value, finding.type !== 'SECRET')
 }

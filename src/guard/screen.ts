@@ -6,14 +6,14 @@ import { RULES_VERSION, scan } from '#detect/scan.ts'
 import { groundingText } from './grounding.ts'
 import type { GuardProfile } from './profile.ts'
 import { FindingTally, type Redaction, redact } from './redact.ts'
-import type { ConversationVault } from './vault.ts'
+import type { LazyVault } from './vault.ts'
 
 /** A request that the in-process detectors have been over: its texts may leave, but not to a model yet. */
 export interface Draft {
   readonly ask: Ask
   readonly found: readonly FindingCount[]
   readonly profile: GuardProfile
-  readonly vault: ConversationVault
+  readonly vault: LazyVault
   /** Types whose action is `block`: `admit` refuses when there are any. */
   readonly blocking: readonly string[]
 }
@@ -23,7 +23,7 @@ export interface Draft {
  * the fields that pass through unread) and puts placeholders where the profile says so. Runs in-process: nothing
  * has left when it returns.
  */
-export function screen(ask: Ask, profile: GuardProfile, vault: ConversationVault): Draft {
+export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault): Draft {
   const tally = new FindingTally()
   const redaction: Redaction = { profile, vault, tally, where: 'prompt' }
   const clean: Ask = {
@@ -102,7 +102,11 @@ function cleanTool(tool: Tool, redaction: Redaction): Tool {
     : { name: tool.name, description, parameters, rest: cleanRecord(tool.rest, redaction) }
 }
 
+const PLACEHOLDER = /<[A-Z][A-Z_]*_\d{5}>/
+
 function clean(text: string, redaction: Redaction): string {
+  // A history may come back with placeholders instead of originals: then the model may repeat them.
+  if (PLACEHOLDER.test(text)) redaction.vault.opened()
   const findings = scan(text)
   return findings.length === 0 ? text : redact(text, findings, redaction)
 }

@@ -58,6 +58,38 @@ export interface Vaults {
   open(principal: Principal, conversation: string): ConversationVault
 }
 
+/**
+ * The vault of a request, opened when something is replaced or a placeholder comes back in the prompt: most prompts
+ * hold neither, and pay nothing.
+ */
+export class LazyVault implements Vault {
+  readonly #open: () => ConversationVault
+  #vault: ConversationVault | undefined
+
+  constructor(open: () => ConversationVault) {
+    this.#open = open
+  }
+
+  opened(): ConversationVault {
+    this.#vault ??= this.#open()
+    return this.#vault
+  }
+
+  get size(): number {
+    return this.#vault?.size ?? 0
+  }
+
+  get types(): ReadonlySet<string> {
+    return this.#vault?.types ?? NO_TYPES
+  }
+
+  original(placeholder: string): string | undefined {
+    return this.#vault?.original(placeholder)
+  }
+}
+
+const NO_TYPES: ReadonlySet<string> = new Set()
+
 /** Conversations kept at once, so that placeholders that come back in a history can be restored. */
 const CONVERSATIONS = 10_000
 

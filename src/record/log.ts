@@ -8,6 +8,9 @@ import { GENESIS, checkLine, sealLine } from './chain.ts'
 const SEGMENT_BYTES = 64 * 1024 * 1024
 /** Entries that may wait for the disk; beyond it the log is unavailable rather than unbounded. */
 const MAX_WAITING = 20_000
+/** A group of this many says that there is load: the next one waits this long for more. */
+const LINGER_FROM = 4
+const LINGER_MS = 1
 /** After a failed write nothing is served for this long; then one more try is made. */
 const RETRY_MS = 1000
 
@@ -113,8 +116,12 @@ class SegmentLog implements AuditLog {
   async #drain(): Promise<void> {
     // Everything that arrives in this turn of the loop shares one write and one fsync.
     await new Promise((resolve) => setImmediate(resolve))
+    let last = 0
     while (this.#waiting.length > 0) {
+      // Under load a millisecond gathers many: each write and sync costs processor time however few it carries.
+      if (last >= LINGER_FROM) await new Promise((resolve) => setTimeout(resolve, LINGER_MS))
       const group = this.#waiting
+      last = group.length
       this.#waiting = []
       try {
         await this.#commit(group)

@@ -179,7 +179,10 @@ export class Recorder {
 
   /** One `server-timing` entry a stage so far: name, milliseconds, place. */
   serverTiming(): string {
-    return this.stages.map(({ stage, ms, place }) => `${stage};dur=${ms};desc="${place}"`).join(', ')
+    let text = ''
+    for (const { stage, ms, place } of this.stages)
+      text += `${text === '' ? '' : ', '}${stage};dur=${ms};desc="${place}"`
+    return text
   }
 
   get hasServed(): boolean {

@@ -72,9 +72,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     },
     (request, response) => {
       state.inFlight += 1
-      response.once('close', () => {
-        state.inFlight -= 1
-      })
       handle(options, state, request, response).catch(() => response.destroy())
     },
   )
@@ -130,6 +127,7 @@ async function handle(
   const { traceId, sampled } = traceContext(headerOf(request, 'traceparent'))
   const gone = new AbortController()
   response.once('close', () => {
+    state.inFlight -= 1
     if (!response.writableFinished) gone.abort()
   })
   const reply: Reply = {

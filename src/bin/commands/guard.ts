@@ -4,7 +4,7 @@ import type { GuardAction } from '#contract/screened.ts'
 import { scan } from '#detect/scan.ts'
 import { actionFor } from '#guard/profile.ts'
 import { FindingTally, redact } from '#guard/redact.ts'
-import { createVaults } from '#guard/vault.ts'
+import { LazyVault, createVaults } from '#guard/vault.ts'
 import type { Command } from '#bin/command.ts'
 
 const Line = z.object({ id: z.union([z.string(), z.number()]), text: z.string() })
@@ -49,7 +49,7 @@ export const command: Command = {
       const found = scan(text)
       const redacted = redact(text, found, {
         profile,
-        vault: vaults.open(principal, String(id)),
+        vault: new LazyVault(() => vaults.open(principal, String(id))),
         tally: new FindingTally(),
         where: 'prompt',
       })
