@@ -1,6 +1,6 @@
 import { scan } from '#detect/scan.ts'
 import { FindingTally, redact } from '#guard/redact.ts'
-import { createVaults } from '#guard/vault.ts'
+import { LazyVault, createVaults } from '#guard/vault.ts'
 import { type MicroResult, measure } from './measure.ts'
 
 const KB = 1024
@@ -60,7 +60,7 @@ function redacting(): MicroResult {
     run: (index) =>
       redact(text, findings, {
         profile,
-        vault: vaults.open(principal, String(index)),
+        vault: new LazyVault(() => vaults.open(principal, String(index))),
         tally: new FindingTally(),
         where: 'prompt',
       }),

@@ -54,7 +54,7 @@ export function resultOf(
   { name, unit, protects }: Omit<MicroPlan, 'operations' | 'run'>,
   repeats: readonly number[],
 ): MicroResult {
-  const sorted = repeats.toSorted((a, b) => a - b)
+  const sorted = [...repeats].sort((a, b) => a - b)
   return { name, unit, protects, microsPerOperation: sorted[Math.floor(sorted.length / 2)] ?? Number.NaN, repeats }
 }
 

@@ -16,6 +16,8 @@ export interface ChildOptions {
   readonly file: string
   readonly args: readonly string[]
   readonly environment: Readonly<Record<string, string>>
+  /** Flags of the runtime. Default none. */
+  readonly execArgv?: readonly string[]
   readonly onMessage?: (message: Readonly<Record<string, unknown>>) => void
 }
 
@@ -26,9 +28,10 @@ const KEPT_LINES = 12
  * Starts a process with a channel to it. It gets a process group of its own, so that Ctrl-C in the terminal reaches
  * this process alone and the order of stopping is ours; when this process dies, the closed channel stops it.
  */
-export function startChild({ name, file, args, environment, onMessage }: ChildOptions): Child {
+export function startChild({ name, file, args, environment, execArgv = [], onMessage }: ChildOptions): Child {
   const child = fork(file, [...args], {
     detached: true,
+    execArgv: [...execArgv],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...environment },
   })

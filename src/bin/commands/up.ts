@@ -147,11 +147,14 @@ function run(
   environment: Readonly<Record<string, string>>,
   onMessage?: (message: Readonly<Record<string, unknown>>) => void,
 ): Child {
+  // As the launcher does for a gateway of its own: see thinplane.mjs.
+  const execArgv = name === 'control plane' ? ['--max-semi-space-size=8'] : []
   const child = startChild({
     name,
     file: THINPLANE,
     args,
     environment,
+    execArgv,
     ...(onMessage === undefined ? {} : { onMessage }),
   })
   children.push(child)
