@@ -62,10 +62,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     if (status < 200) return
     this.#crossing.status = status
     this.#crossing.firstByteMs = this.#sinceStart()
-    clearTimeout(this.#phase)
-    this.#phase = setTimeout(() => {
-      this.#fail(new CrossFault('timeout-idle', `nothing for ${this.#request.idleMs} ms`))
-    }, this.#request.idleMs)
+    this.#armIdle()
     const flat: Record<string, string> = {}
     let bytes = 17
     for (const [name, value] of Object.entries(headers)) {
@@ -109,6 +106,13 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#fail(faultOf(error, this.#request))
+  }
+
+  #armIdle(): void {
+    clearTimeout(this.#phase)
+    this.#phase = setTimeout(() => {
+      this.#fail(new CrossFault('timeout-idle', `nothing for ${this.#request.idleMs} ms`))
+    }, this.#request.idleMs)
   }
 
   #fail(fault: CrossFault): void {
@@ -162,12 +166,14 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     const [first] = this.#queue
     if (first === undefined) return undefined
     const chunk = this.#queue.length === 1 ? first : Buffer.concat(this.#queue)
+    const wasPaused = this.#queuedBytes > HIGH_WATER_BYTES
     this.#queue = []
-    if (this.#queuedBytes > HIGH_WATER_BYTES && !this.#ended && this.#fault === undefined) {
-      this.#phase?.refresh()
+    // Before `resume`: more may arrive inside of it.
+    this.#queuedBytes = 0
+    if (wasPaused && !this.#ended && this.#fault === undefined) {
+      this.#armIdle()
       this.#controller?.resume()
     }
-    this.#queuedBytes = 0
     return chunk
   }
 
@@ -178,7 +184,16 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
       if (next.done === true) break
       chunks.push(next.value)
     }
-    return unpacked(Buffer.concat(chunks), encoding, this.#request.maxAnswerBytes).toString('utf8')
+    try {
+      return unpacked(Buffer.concat(chunks), encoding, this.#request.maxAnswerBytes).toString('utf8')
+    } catch (error) {
+      const isTooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+      const fault = isTooLarge
+        ? new CrossFault('too-large', `the answer is over ${this.#request.maxAnswerBytes} bytes`, error)
+        : new CrossFault('reset', `the answer is not ${encoding ?? ''}`, error)
+      this.#crossing.error = fault.kind
+      throw fault
+    }
   }
 }
 

@@ -411,21 +411,17 @@ for (const [encoding, compress] of [
     })
   })
 
-  test(
-    `an answer in ${encoding} that is not, or unpacks beyond its limit, is a fault of the call`,
-    { todo: "zlib's own error comes out, which is taken for a fault of ours" },
-    async () => {
-      const bodies = [Buffer.from('not packed'), compress('x'.repeat(100_000))]
-      for (const body of bodies) {
-        const server = http((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(body))
-        await withServer(server, async ({ border, trip, request }) => {
-          await assert.rejects(async () => (await border.cross(trip, request({ maxAnswerBytes: 10_000 }))).text(), {
-            name: 'CrossFault',
-          })
+  test(`an answer in ${encoding} that is not, or unpacks beyond its limit, is a fault of the call`, async () => {
+    const bodies = [Buffer.from('not packed'), compress('x'.repeat(100_000))]
+    for (const body of bodies) {
+      const server = http((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(body))
+      await withServer(server, async ({ border, trip, request }) => {
+        await assert.rejects(async () => (await border.cross(trip, request({ maxAnswerBytes: 10_000 }))).text(), {
+          name: 'CrossFault',
         })
-      }
-    },
-  )
+      })
+    }
+  })
 }
 
 /** Resolves with when the server saw its client go. */
@@ -506,9 +502,7 @@ test('a call that was given up before it began does not leave and is not counted
   )
 })
 
-const HANGS = { todo: 'once the reader fell behind by 256 KB, the answer stops and its gap has no deadline any more' }
-
-test('a reader that is slow gets everything', HANGS, async () => {
+test('a reader that is slow gets everything', async () => {
   const size = 1_000_000
   const server = http((_, response) => response.end(Buffer.alloc(size, 'x')))
   await withServer(server, async ({ border, trip, request }) => {
@@ -523,7 +517,7 @@ test('a reader that is slow gets everything', HANGS, async () => {
   })
 })
 
-test('a gap has its deadline also when the reader was slow before', HANGS, async () => {
+test('a gap has its deadline also when the reader was slow before', async () => {
   const server = http((_, response) => response.write(Buffer.alloc(1_000_000, 'x')))
   await withServer(server, async ({ border, trip, request }) => {
     const answer = await border.cross(trip, request({ idleMs: 100, totalMs: 1500 }))

@@ -71,7 +71,15 @@ export function parseConfig(text: string, file: string): Config {
     }
     return 0
   }
-  const result = ConfigSchema.safeParse(document.toJS() ?? {})
+  let value: unknown
+  try {
+    value = document.toJS()
+  } catch (error) {
+    throw new ConfigProblems(file, [
+      { path: '', line: 0, message: `this is not YAML: ${error instanceof Error ? error.message : ''}` },
+    ])
+  }
+  const result = ConfigSchema.safeParse(value ?? {})
   const problems = result.success
     ? danglingNames(result.data, lineOf)
     : result.error.issues.flatMap((issue) => problemsOf(issue, lineOf))
@@ -90,7 +98,8 @@ function problemsOf(issue: Issue, lineOf: (path: readonly PropertyKey[]) => numb
       message: 'there is no such field here, remove it or mend its name',
     }))
   }
-  return [{ path, line: lineOf(issue.path), message: issue.message }]
+  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
+  return [{ path, line: lineOf(issue.path), message }]
 }
 
 /** Names that point at something the file does not define. */

@@ -243,7 +243,8 @@ const target = z
         idleMs: ms(30_000, 'Longest gap between two pieces once content flows.'),
         totalMs: ms(600_000, 'The whole call.'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('How long each part of a call may take.'),
     simulated: z
       .boolean()
       .default(false)

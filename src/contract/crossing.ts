@@ -22,7 +22,7 @@ export interface Crossing {
   ms: number
   /** Egress price of `bytesOut` by the table, in millionths of a USD. */
   egressMicroUsd: number
-  /** Empty when it went well, else a refusal code. */
+  /** Empty when it went well, else a `CrossFaultKind`. */
   error: string
   /** Epoch milliseconds when it started. */
   readonly atEpochMs: number

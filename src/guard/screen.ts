@@ -113,7 +113,8 @@ function clean(text: string, redaction: Redaction): string {
 
 function cleanRecord(record: Readonly<Record<string, unknown>>, redaction: Redaction): Record<string, unknown> {
   const copy: Record<string, unknown> = {}
-  for (const key of Object.keys(record)) copy[clean(key, redaction)] = cleanValue(record[key], redaction)
+  for (const key of Object.keys(record))
+    if (key !== '__proto__') copy[clean(key, redaction)] = cleanValue(record[key], redaction)
   return copy
 }
 

@@ -82,7 +82,6 @@ export function createKeySet(
       try {
         await refresh(trip)
       } catch (error) {
-        if (keys.size > 0) return undefined
         throw new Refusal('IDENTITY_UNAVAILABLE', `the signing keys of issuer \`${issuerName}\` can not be fetched`, {
           cause: error,
           retryAfterS: 5,

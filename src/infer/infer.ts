@@ -180,7 +180,7 @@ function follow(
     if (ended) return { done: true, value: undefined }
     try {
       const batch = await read()
-      ended = batch.at(-1)?.type === 'end'
+      ended = batch.some(({ type }) => type === 'end')
       return { done: false, value: batch }
     } catch (error) {
       answer.cancel()

@@ -24,7 +24,7 @@ for (const [value, text] of cases) {
   })
 }
 
-test('keys that look like numbers sort as text too', { todo: 'an object lists them first' }, () => {
+test('keys that look like numbers sort as text too', () => {
   assert.equal(canonicalJson({ 9: 1, 10: 2, '\r': 3 }), '{"\\r":3,"10":2,"9":1}')
 })
 

@@ -4,7 +4,7 @@
  * A value whose keys stand in order already is written by the engine's own JSON.stringify, four times as fast.
  */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(hasSortedKeys(value) ? value : sorted(value)) ?? 'null'
+  return hasSortedKeys(value) ? (JSON.stringify(value) ?? 'null') : sortedJson(value)
 }
 
 /** Whether every object in the value lists its keys in canonical order. */
@@ -19,10 +19,14 @@ export function hasSortedKeys(value: unknown): boolean {
   return true
 }
 
-function sorted(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(sorted)
+/** Put together as text: an object would list keys that look like numbers first, whatever order they are given in. */
+function sortedJson(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(sortedJson).join(',')}]`
   const record = value as Record<string, unknown>
-  const keys = Object.keys(record).toSorted((a, b) => (a < b ? -1 : 1))
-  return Object.fromEntries(keys.map((key) => [key, sorted(record[key])]))
+  const members = Object.keys(record)
+    .filter((key) => record[key] !== undefined)
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map((key) => `${JSON.stringify(key)}:${sortedJson(record[key])}`)
+  return `{${members.join(',')}}`
 }

@@ -30,24 +30,34 @@ const FIXED_VALUE_BYTES: Readonly<Record<number, number>> = { 0: 0, 1: 0, 2: 1, 
 export class EventStreamDecoder {
   #buffer: Uint8Array = new Uint8Array(0)
 
-  /** @throws {EventStreamError} when a frame can not be right; the stream is lost then. */
+  /** Set when a frame behind the returned ones can not be right: nothing more will come. */
+  failure: EventStreamError | undefined
+
+  /** @throws {EventStreamError} when the first frame of these bytes can not be right; the stream is lost then. */
   push(bytes: Uint8Array): EventStreamMessage[] {
     this.#buffer = this.#buffer.length === 0 ? bytes : concat(this.#buffer, bytes)
     const messages: EventStreamMessage[] = []
-    for (;;) {
-      if (this.#buffer.length < PRELUDE_BYTES) return messages
-      const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.byteLength)
-      const total = view.getUint32(0)
-      if (view.getUint32(8) !== crc32(this.#buffer.subarray(0, 8)))
-        throw new EventStreamError('prelude checksum differs')
-      if (total < MIN_FRAME_BYTES || total > MAX_FRAME_BYTES) throw new EventStreamError(`frame of ${total} bytes`)
-      if (this.#buffer.length < total) return messages
-      const frame = this.#buffer.subarray(0, total)
-      if (view.getUint32(total - 4) !== crc32(frame.subarray(0, total - 4)))
-        throw new EventStreamError('frame checksum differs')
-      messages.push(decodeFrame(frame, view.getUint32(4)))
-      this.#buffer = this.#buffer.subarray(total)
+    try {
+      for (let message = this.#next(); message !== undefined; message = this.#next()) messages.push(message)
+    } catch (error) {
+      if (messages.length === 0 || !(error instanceof EventStreamError)) throw error
+      this.failure = error
     }
+    return messages
+  }
+
+  #next(): EventStreamMessage | undefined {
+    if (this.#buffer.length < PRELUDE_BYTES) return undefined
+    const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.byteLength)
+    const total = view.getUint32(0)
+    if (view.getUint32(8) !== crc32(this.#buffer.subarray(0, 8))) throw new EventStreamError('prelude checksum differs')
+    if (total < MIN_FRAME_BYTES || total > MAX_FRAME_BYTES) throw new EventStreamError(`frame of ${total} bytes`)
+    if (this.#buffer.length < total) return undefined
+    const frame = this.#buffer.subarray(0, total)
+    if (view.getUint32(total - 4) !== crc32(frame.subarray(0, total - 4)))
+      throw new EventStreamError('frame checksum differs')
+    this.#buffer = this.#buffer.subarray(total)
+    return decodeFrame(frame, view.getUint32(4))
   }
 
   /** Whether part of a frame is waiting: at the end of a stream this means it was cut. */

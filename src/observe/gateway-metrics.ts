@@ -85,7 +85,9 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
   return {
     entry(entry) {
-      const { alias, target } = entry
+      const { target } = entry
+      // An alias that was not permitted may be any text of a caller's: no series is made of it.
+      const alias = entry.policy.policies.length > 0 ? entry.alias : ''
       requests.add(1, alias, target, entry.outcome, entry.code)
       duration.observe(entry.ms / 1000, alias)
       if (entry.firstContentMs >= 0) firstContent.observe(entry.firstContentMs / 1000, alias, target)

@@ -4,6 +4,11 @@ import { join } from 'node:path'
 import { canonicalJson } from '#kit/canonical-json.ts'
 import { GENESIS, checkLine, sealLine } from './chain.ts'
 
+export interface LogOptions {
+  /** Bytes after which a new segment is begun. Default 64 MB. */
+  readonly segmentBytes?: number
+}
+
 /** Bytes after which a new segment is begun. */
 const SEGMENT_BYTES = 64 * 1024 * 1024
 /** Entries that may wait for the disk; beyond it the log is unavailable rather than unbounded. */
@@ -40,12 +45,15 @@ interface Waiting {
  * A torn last line, left by a crash in the middle of a write, was never acknowledged: it is cut off and said so.
  * @throws when the trail is broken elsewhere, or another process holds the lock.
  */
-export async function openAuditLog(folder: string): Promise<AuditLog> {
+export async function openAuditLog(
+  folder: string,
+  { segmentBytes = SEGMENT_BYTES }: LogOptions = {},
+): Promise<AuditLog> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const unlock = await lock(folder)
   try {
     const tail = await readTail(folder)
-    return new SegmentLog(folder, tail, unlock)
+    return new SegmentLog(folder, tail, { unlock, segmentBytes })
   } catch (error) {
     await unlock()
     throw error
@@ -65,6 +73,7 @@ class SegmentLog implements AuditLog {
   readonly mended: string
   readonly #folder: string
   readonly #unlock: () => Promise<void>
+  readonly #segmentBytes: number
   #file: FileHandle
   #segment: number
   #bytes: number
@@ -76,9 +85,14 @@ class SegmentLog implements AuditLog {
   #trouble: string | undefined
   #closed = false
 
-  constructor(folder: string, tail: Tail, unlock: () => Promise<void>) {
+  constructor(
+    folder: string,
+    tail: Tail,
+    { unlock, segmentBytes }: { readonly unlock: () => Promise<void>; readonly segmentBytes: number },
+  ) {
     this.#folder = folder
     this.#unlock = unlock
+    this.#segmentBytes = segmentBytes
     this.#file = tail.file
     this.#segment = tail.segment
     this.#bytes = tail.bytes
@@ -137,7 +151,7 @@ class SegmentLog implements AuditLog {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    if (this.#bytes >= SEGMENT_BYTES) await this.#nextSegment()
+    if (this.#bytes >= this.#segmentBytes) await this.#nextSegment()
     let { seq, hash } = { seq: this.#seq, hash: this.#hash }
     let text = ''
     const places: { seq: number; hash: string }[] = []
@@ -266,14 +280,22 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Locks of this process: its own id in a lock file says nothing. */
+const held = new Set<string>()
+
 /** One writer a folder: a lock file with the process id, taken over when that process is gone. */
 async function lock(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'lock')
+  if (held.has(path)) throw new Error(`this process writes the audit trail in ${folder} already`)
   const own = join(folder, `lock.${process.pid}`)
   for (let attempt = 0; attempt < 2; attempt += 1) {
     try {
       await writeFile(path, String(process.pid), { flag: 'wx', mode: 0o600 })
-      return () => unlink(path).catch(() => undefined)
+      held.add(path)
+      return async () => {
+        held.delete(path)
+        await unlink(path).catch(() => undefined)
+      }
     } catch {
       const holder = Number(await readFile(path, 'utf8').catch(() => '0'))
       if (holder !== 0 && holder !== process.pid && isAlive(holder)) {

@@ -148,14 +148,17 @@ export class Recorder {
       next: async () => {
         if (finished) return { done: true, value: undefined }
         const step = await next()
-        if (step.done !== true && step.value.at(-1)?.type === 'end') finished = true
+        if (step.done !== true && step.value.some(({ type }) => type === 'end')) finished = true
         return step
       },
       // A caller who leaves, also before the first event, ends here.
       return: async () => {
         ended()
-        await source.return?.()
-        await this.#close('abandoned', REFUSALS.CALLER_GONE.status, 'CALLER_GONE')
+        try {
+          await source.return?.()
+        } finally {
+          await this.#close('abandoned', REFUSALS.CALLER_GONE.status, 'CALLER_GONE')
+        }
         return { done: true, value: undefined }
       },
     }

@@ -35,6 +35,15 @@ export function text(value: unknown, path: string): string {
   return value
 }
 
+/** Longest name of a model; it stands in the audit entry. */
+const MAX_MODEL_CHARS = 256
+
+export function modelName(value: unknown): string {
+  const name = text(value, 'model')
+  if (name.length > MAX_MODEL_CHARS) throw wrong('model', `text of at most ${MAX_MODEL_CHARS} characters`)
+  return name
+}
+
 export function optionalText(value: unknown, path: string): string | undefined {
   return value === undefined || value === null ? undefined : text(value, path)
 }
@@ -67,7 +76,8 @@ export function optionalNumber(value: unknown, path: string, { min, max, whole =
 export function restOf(record: Fields, known: ReadonlySet<string>): Fields {
   let rest: Record<string, unknown> | undefined
   for (const key in record) {
-    if (known.has(key)) continue
+    // An own field of this name would become the prototype of the copy.
+    if (known.has(key) || key === '__proto__') continue
     rest ??= {}
     rest[key] = record[key]
   }

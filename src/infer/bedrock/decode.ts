@@ -21,11 +21,13 @@ class StreamDecoder implements Decoder {
     const events: Event[] = []
     this.failure = keepingEvents(events, () => {
       for (const { headers, payload } of this.#read(bytes)) {
+        if (this.#state.done) return
         const body = asRecord(parseJson(Buffer.from(payload).toString('utf8'))) ?? {}
         if (headers[':message-type'] !== 'event')
           throw streamException(headers[':exception-type'] ?? headers[':error-code'] ?? '')
         step(this.#state, headers[':event-type'] ?? '', body, events)
       }
+      if (this.#frames.failure !== undefined) throw brokenFrame(this.#frames.failure)
     })
     return events
   }
@@ -39,11 +41,14 @@ class StreamDecoder implements Decoder {
     try {
       return this.#frames.push(bytes)
     } catch (error) {
-      if (error instanceof EventStreamError)
-        throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent a broken frame', { cause: error })
+      if (error instanceof EventStreamError) throw brokenFrame(error)
       throw error
     }
   }
+}
+
+function brokenFrame(cause: EventStreamError): Refusal {
+  return new Refusal('INFER_UNAVAILABLE', 'the upstream sent a broken frame', { cause })
 }
 
 interface State {

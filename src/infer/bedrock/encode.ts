@@ -96,7 +96,8 @@ function toolConfig({ tools, toolChoice, messages }: Ask): object {
       inputSchema: { json: parameters },
     },
   }))
-  if (specs.length === 0) {
+  // There is no way to offer tools and forbid them: a caller who wants none called offers none.
+  if (specs.length === 0 || toolChoice === 'none') {
     const named = namesInHistory(messages)
     // The service wants a toolConfig as soon as the history holds tool blocks.
     return named.length === 0

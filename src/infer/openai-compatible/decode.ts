@@ -75,7 +75,7 @@ interface ChunkState {
 function step(state: ChunkState, parsed: unknown, events: Event[]): void {
   const chunk = asRecord(parsed)
   if (chunk === undefined) throw malformed()
-  if (chunk['error'] !== undefined) throw inBandError(chunk['error'])
+  if (chunk['error'] !== undefined && chunk['error'] !== null) throw inBandError(chunk['error'])
   if (!state.started) {
     state.started = true
     events.push({ type: 'start', id: asText(chunk['id']) ?? '', model: asText(chunk['model']) ?? '' })

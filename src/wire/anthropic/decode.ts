@@ -4,6 +4,7 @@ import {
   NONE,
   fields,
   list,
+  modelName,
   optionalFlag,
   optionalNumber,
   optionalText,
@@ -38,7 +39,7 @@ export function decode(body: string): Ask {
   const own = thinplaneField(request['thinplane'])
   return {
     dialect: 'anthropic-messages',
-    alias: text(request['model'], 'model'),
+    alias: modelName(request['model']),
     stream: optionalFlag(request['stream'], 'stream'),
     messages: [...decodeSystem(request['system']), ...decodeMessages(request['messages'])],
     tools:
@@ -56,7 +57,7 @@ export function decode(body: string): Ask {
 
 function decodeSystem(value: unknown): Message[] {
   if (value === undefined || value === null) return []
-  const parts = decodeBlocks(value, 'system')
+  const parts = decodeBlocks(value, 'system', 'system')
   return [{ role: 'system', parts }]
 }
 
@@ -72,7 +73,7 @@ function decodeMessages(value: unknown): Message[] {
 function decodeMessage(message: Fields, path: string): Message[] {
   const role = text(message['role'], `${path}.role`)
   if (role !== 'user' && role !== 'assistant') throw wrong(`${path}.role`, 'user or assistant')
-  const parts = decodeBlocks(message['content'], `${path}.content`)
+  const parts = decodeBlocks(message['content'], `${path}.content`, role)
   const results = parts.filter(({ type }) => type === 'tool-result')
   const others = parts.filter(({ type }) => type !== 'tool-result')
   const messages: Message[] = []
@@ -81,33 +82,45 @@ function decodeMessage(message: Fields, path: string): Message[] {
   return messages
 }
 
-function decodeBlocks(content: unknown, path: string): Part[] {
+/** Where blocks stand: each kind is allowed in some places only. */
+type BlockPlace = 'system' | 'user' | 'assistant' | 'result'
+
+function decodeBlocks(content: unknown, path: string, place: BlockPlace): Part[] {
   if (typeof content === 'string') return [{ type: 'text', text: text(content, path) }]
   if (!Array.isArray(content)) throw wrong(path, 'text or a list of blocks')
-  return content.map((item: unknown, at) => decodeBlock(fields(item, `${path}[${at}]`), `${path}[${at}]`))
+  return content.flatMap((item: unknown, at) => decodeBlock(fields(item, `${path}[${at}]`), `${path}[${at}]`, place))
 }
 
-function decodeBlock(block: Fields, path: string): Part {
+function decodeBlock(block: Fields, path: string, place: BlockPlace): Part[] {
   const type = text(block['type'], `${path}.type`)
-  if (type === 'text') return { type: 'text', text: text(block['text'], `${path}.text`) }
-  if (type === 'tool_use') {
-    return {
-      type: 'tool-call',
-      id: text(block['id'], `${path}.id`),
-      name: text(block['name'], `${path}.name`),
-      arguments: JSON.stringify(fields(block['input'] ?? {}, `${path}.input`)),
-    }
-  }
-  if (type === 'tool_result') {
-    const parts = block['content'] === undefined ? [] : decodeBlocks(block['content'], `${path}.content`)
-    return {
-      type: 'tool-result',
-      id: text(block['tool_use_id'], `${path}.tool_use_id`),
-      text: parts.map((part) => (part.type === 'text' ? part.text : '')).join(''),
-      isError: optionalFlag(block['is_error'], `${path}.is_error`),
-    }
+  if (type === 'text') return [{ type: 'text', text: text(block['text'], `${path}.text`) }]
+  // What a model thought in an earlier turn is for its own vendor to read, by a signature that others do not have.
+  if ((type === 'thinking' || type === 'redacted_thinking') && place === 'assistant') return []
+  if (type === 'tool_use' && place === 'assistant') return [decodeCall(block, path)]
+  if (type === 'tool_result' && place === 'user') return [decodeResult(block, path)]
+  if (type === 'tool_use' || type === 'tool_result') {
+    throw wrong(path, `text: \`${type}\` belongs to ${type === 'tool_use' ? 'the assistant' : 'the user'}`)
   }
   throw unsupported(path, `content of type \`${type.slice(0, 40)}\` is not carried yet, send text`)
+}
+
+function decodeCall(block: Fields, path: string): Part {
+  return {
+    type: 'tool-call',
+    id: text(block['id'], `${path}.id`),
+    name: text(block['name'], `${path}.name`),
+    arguments: JSON.stringify(fields(block['input'] ?? {}, `${path}.input`)),
+  }
+}
+
+function decodeResult(block: Fields, path: string): Part {
+  const parts = block['content'] === undefined ? [] : decodeBlocks(block['content'], `${path}.content`, 'result')
+  return {
+    type: 'tool-result',
+    id: text(block['tool_use_id'], `${path}.tool_use_id`),
+    text: parts.map((part) => (part.type === 'text' ? part.text : '')).join(''),
+    isError: optionalFlag(block['is_error'], `${path}.is_error`),
+  }
 }
 
 function decodeTool(tool: Fields, path: string): Tool {

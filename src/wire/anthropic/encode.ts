@@ -9,16 +9,25 @@ const STOP: Readonly<Record<FinishReason, string>> = {
   'content-filter': 'refusal',
 }
 
+interface OpenTool {
+  readonly id: string
+  readonly name: string
+  input: string
+}
+
 /** Which content block is open: a new kind of content closes it and opens the next. */
 interface BlockState {
   index: number
+  /** `text`, `thinking`, `tool <index>`, or empty. */
   open: string
+  /** Tool calls that began while another was open: blocks may not interleave here, so they come after it. */
+  readonly later: Map<number, OpenTool>
   stop: FinishReason
   usage: Usage
 }
 
 export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
-  const state: BlockState = { index: -1, open: '', stop: 'stop', usage: NO_USAGE }
+  const state: BlockState = { index: -1, open: '', later: new Map(), stop: 'stop', usage: NO_USAGE }
   return (batch) => {
     let text = ''
     for (const event of batch) text += encodeOne(answer, state, event)
@@ -49,9 +58,16 @@ function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string
         blockDelta(state, { type: 'thinking_delta', thinking: event.text })
       )
     case 'tool-call-start':
-      return openBlock(state, `tool ${event.index}`, { type: 'tool_use', id: event.id, name: event.name, input: {} })
-    case 'tool-call-delta':
-      return blockDelta(state, { type: 'input_json_delta', partial_json: event.arguments })
+      if (!state.open.startsWith('tool '))
+        return openTool(state, event.index, { id: event.id, name: event.name, input: '' })
+      state.later.set(event.index, { id: event.id, name: event.name, input: '' })
+      return ''
+    case 'tool-call-delta': {
+      const waiting = state.later.get(event.index)
+      if (waiting === undefined) return blockDelta(state, { type: 'input_json_delta', partial_json: event.arguments })
+      waiting.input += event.arguments
+      return ''
+    }
     case 'finish':
       state.stop = event.reason
       return closeBlock(state)
@@ -81,10 +97,23 @@ function openBlock(state: BlockState, kind: string, block: object): string {
   return closed + frame('content_block_start', { index: state.index, content_block: block })
 }
 
+function openTool(state: BlockState, index: number, { id, name, input }: OpenTool): string {
+  const opened = openBlock(state, `tool ${index}`, { type: 'tool_use', id, name, input: {} })
+  return input === '' ? opened : opened + blockDelta(state, { type: 'input_json_delta', partial_json: input })
+}
+
+/** Closes the open block, and with it hands on the tool calls that had to wait. */
 function closeBlock(state: BlockState): string {
   if (state.open === '') return ''
   state.open = ''
-  return frame('content_block_stop', { index: state.index })
+  let text = frame('content_block_stop', { index: state.index })
+  const later = [...state.later]
+  state.later.clear()
+  for (const [index, tool] of later) {
+    text += openTool(state, index, tool) + frame('content_block_stop', { index: state.index })
+    state.open = ''
+  }
+  return text
 }
 
 function blockDelta(state: BlockState, delta: object): string {
@@ -98,7 +127,7 @@ function messageHead({ requestId, alias }: AnswerFacts) {
 type Block =
   | { type: 'text'; text: string }
   | { type: 'thinking'; thinking: string; signature: string }
-  | { type: 'tool_use'; id: string; name: string; input: string }
+  | { type: 'tool_use'; id: string; name: string; input: string; call: number }
 
 export function wholeEncoder(answer: AnswerFacts) {
   const blocks: Block[] = []
@@ -115,11 +144,7 @@ export function wholeEncoder(answer: AnswerFacts) {
     end(): string {
       return JSON.stringify({
         ...messageHead(answer),
-        content: blocks.map((block) =>
-          block.type === 'tool_use'
-            ? { ...block, input: parseJson(block.input === '' ? '{}' : block.input) ?? {} }
-            : block,
-        ),
+        content: blocks.map((block) => (block.type === 'tool_use' ? toolUse(block) : block)),
         stop_reason: STOP[stop],
         stop_sequence: null,
         usage: encodeUsage(usage),
@@ -138,8 +163,15 @@ function append(blocks: Block[], event: Event): void {
     if (last?.type === 'thinking') last.thinking += event.text
     else blocks.push({ type: 'thinking', thinking: event.text, signature: '' })
   } else if (event.type === 'tool-call-start')
-    blocks.push({ type: 'tool_use', id: event.id, name: event.name, input: '' })
-  else if (event.type === 'tool-call-delta' && last?.type === 'tool_use') last.input += event.arguments
+    blocks.push({ type: 'tool_use', id: event.id, name: event.name, input: '', call: event.index })
+  else if (event.type === 'tool-call-delta') {
+    const block = blocks.find((candidate) => candidate.type === 'tool_use' && candidate.call === event.index)
+    if (block?.type === 'tool_use') block.input += event.arguments
+  }
+}
+
+function toolUse({ id, name, input }: Extract<Block, { type: 'tool_use' }>): object {
+  return { type: 'tool_use', id, name, input: parseJson(input === '' ? '{}' : input) ?? {} }
 }
 
 /** Anthropic leaves cached tokens out of the input. */

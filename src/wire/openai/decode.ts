@@ -4,6 +4,7 @@ import {
   NONE,
   fields,
   list,
+  modelName,
   optionalFlag,
   optionalNumber,
   optionalText,
@@ -53,7 +54,7 @@ export function decode(body: string): Ask {
     throw unsupported('n', '`n` other than 1 is not carried yet, send the request again instead')
   return {
     dialect: 'openai-chat',
-    alias: text(request['model'], 'model'),
+    alias: modelName(request['model']),
     stream: optionalFlag(request['stream'], 'stream'),
     messages: decodeMessages(request['messages']),
     tools: decodeTools(request['tools']),
