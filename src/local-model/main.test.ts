@@ -10,7 +10,7 @@ import { ensureLocalModel } from './install.ts'
 import { MODEL } from './model.ts'
 
 const folder = fileURLToPath(new URL('../../installs/local-model', import.meta.url))
-const cacheDir = fileURLToPath(new URL('../../.cache/local-model', import.meta.url))
+const cacheDir = fileURLToPath(new URL('../../.cache', import.meta.url))
 const skip = existsSync(join(folder, 'node_modules/.package-lock.json'))
   ? false
   : 'the local model is not installed (`npm ci --prefix installs/local-model --omit=optional --ignore-scripts`)'
@@ -20,7 +20,7 @@ test(
   { skip, timeout: 120_000 },
   async (context) => {
     const modelPath = await ensureLocalModel({ folder, cacheDir, onProgress: () => undefined })
-    const child = fork(fileURLToPath(new URL('./main.ts', import.meta.url)), [JSON.stringify({ folder, modelPath })], {
+    const child = fork(fileURLToPath(new URL('./main.ts', import.meta.url)), ['--model', modelPath], {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })

@@ -1,23 +1,18 @@
-import { z } from 'zod'
-import { parseJson } from '#kit/json.ts'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { openLlama } from './llama.ts'
 import { MODEL } from './model.ts'
 import { startLocalModel } from './serve.ts'
 
 /*
  * The local model in a process of its own: generating keeps a core busy, and the gateway's event loop must not feel it.
- * Started as `main.ts <options in JSON>`; tells its parent `{ready: true, url}` or `{failed}`, and ends with it.
+ * Started as `main.ts --model FILE [--port N] [--folder DIR]`; tells its parent `{ready: true, url}` or `{failed}`, and
+ * ends with it.
  */
-const Options = z.strictObject({
-  /** `installs/local-model`. */
-  folder: z.string(),
-  modelPath: z.string(),
-  port: z.int().min(0).max(65_535).optional(),
-  contextTokens: z.int().min(256).max(2048).optional(),
-})
+const INSTALLED = fileURLToPath(new URL('../../installs/local-model', import.meta.url))
 
 try {
-  await start(Options.parse(parseJson(process.argv[2] ?? '')))
+  await start(process.argv.slice(2))
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
   process.stderr.write(`local model: ${message}\n`)
@@ -26,11 +21,16 @@ try {
   if (process.connected) process.disconnect()
 }
 
-async function start({ folder, modelPath, port, contextTokens }: z.infer<typeof Options>): Promise<void> {
-  const engine = await openLlama({ folder, modelPath, model: MODEL.name, contextTokens })
+async function start(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { model: { type: 'string' }, port: { type: 'string' }, folder: { type: 'string' } },
+  })
+  if (values.model === undefined) throw new Error('name the model file with --model')
+  const engine = await openLlama({ folder: values.folder ?? INSTALLED, modelPath: values.model, model: MODEL.name })
   const served = await startLocalModel({
     engine,
-    port,
+    port: Number(values.port ?? 0),
     onFault: (error) => process.stderr.write(`local model: ${String(error)}\n`),
   })
   process.stdout.write(`local model: ${served.url}\n`)

@@ -1,11 +1,35 @@
-import type { Command } from '#bin/command.ts'
+import { type BenchOptions } from '#bench/options.ts'
+import { runBench } from '#bench/run.ts'
+import { type Command } from '#bin/command.ts'
+
+/** Rounds beyond this only heat the machine. */
+const MAX_ROUNDS = 50
 
 export const command: Command = {
   summary: 'run the benchmark suite, peers included where they are installed',
-  usage: '',
-  options: {},
-  run: async () => {
-    process.stdout.write('not here yet\n')
-    return Promise.resolve(1)
+  usage: '[--quick] [--only NAMES] [--rounds N] [--out FILE] [--profile]',
+  options: {
+    quick: { type: 'boolean', help: 'everything once and short: to see that it works, not to quote' },
+    only: {
+      type: 'string',
+      value: 'NAMES',
+      help: 'parts or sides, by comma: journey, micro, start-up, bare, portkey, thinplane, full',
+    },
+    rounds: { type: 'string', value: 'N', help: 'rounds of the journey, default 5' },
+    out: { type: 'string', value: 'FILE', help: 'the report, default bench/results/<date>-<name>.md' },
+    profile: { type: 'boolean', help: 'take processor profiles instead of measuring' },
+    note: { type: 'string', value: 'TEXT', help: 'a sentence about what limited the run' },
+  },
+  run: async (given) => {
+    const options: BenchOptions = {
+      quick: given.flag('quick'),
+      only: given.text('only')?.split(','),
+      rounds: given.number('rounds', 1, MAX_ROUNDS),
+      out: given.text('out'),
+      profile: given.flag('profile'),
+      note: given.text('note'),
+    }
+    await runBench(options)
+    return 0
   },
 }
