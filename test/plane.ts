@@ -82,9 +82,8 @@ export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOpt
     addKey: async (key: ReturnType<typeof createKey>) =>
       writeKeys(keysFile, [...(await readKeys(keysFile)), key.record]),
     /** The audit entry of a request, once it is durable. */
-    entry: (id: string): Promise<Entry> =>
-      eventually(() => control.recent.find((entry) => entry.id === id), `entry ${id}`),
-    recent: control.recent,
+    entry: (id: string): Promise<Entry> => eventually(() => control.recent.find(id), `entry ${id}`),
+    recent: () => control.recent.list(200),
     trail: () => readFile(join(folder, 'audit', '00000000.log'), 'utf8'),
     close: async () => {
       await control.close(1000)

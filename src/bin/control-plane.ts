@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { Entry } from '#contract/entry.ts'
 import type { Border } from '#border/cross.ts'
 import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
@@ -17,6 +16,7 @@ import { openAuditLog } from '#record/log.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
 import { answerPage } from './pages.ts'
+import { type Recent, createRecent } from './recent.ts'
 import { changedPaths, needsRestart, watchFiles } from './reload.ts'
 import { openState } from './state.ts'
 import { type Built, type Lasting, buildWorld } from './world.ts'
@@ -32,7 +32,7 @@ export interface ControlOptions {
 export interface ControlPlane {
   readonly url: string
   /** Entries that can be shown without reading the trail. */
-  readonly recent: readonly Entry[]
+  readonly recent: Recent
   close(drainMs: number): Promise<void>
 }
 
@@ -49,7 +49,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   const state = await openState(dataFolder)
   const audit = await openAuditLog(join(dataFolder, 'audit'))
   if (audit.mended !== '') log.warn('audit trail mended', { what: audit.mended })
-  const recent: Entry[] = []
+  const recent = createRecent(RECENT)
   const served: { serving?: Serving } = {}
   const metrics = createGatewayMetrics({
     inFlight: () => served.serving?.inFlight ?? 0,
@@ -65,9 +65,8 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
     health: createHealth(Date.now),
     environment: options.environment,
-    onEntry: (entry) => {
-      recent.unshift(entry)
-      if (recent.length > RECENT) recent.pop()
+    onEntry: (entry, text) => {
+      recent.push(entry.id, text)
       metrics.entry(entry)
       otlp?.push(entry)
     },
@@ -87,7 +86,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
         {
           world: () => current.built.world,
           metrics,
-          recent: () => recent,
+          recent,
           startedEpochMs,
           notReady: () => audit.trouble,
           reload: () => reload,

@@ -1,9 +1,9 @@
-import type { Entry } from '#contract/entry.ts'
 import { Refusal } from '#contract/refusal.ts'
 import { placeName } from '#contract/place.ts'
 import { identify } from '#identity/identify.ts'
 import type { World } from '#journey'
 import type { GatewayMetrics } from '#observe/gateway-metrics.ts'
+import type { Recent } from './recent.ts'
 import { openApi } from '#wire/admin/open-api.ts'
 import { statusPage } from '#wire/admin/status-page.ts'
 import type { PageAnswer, PageRequest } from '#wire/serve.ts'
@@ -12,7 +12,7 @@ export interface PageDeps {
   readonly world: () => World
   readonly metrics: GatewayMetrics
   /** The latest entries, newest first. */
-  readonly recent: () => readonly Entry[]
+  readonly recent: Recent
   readonly startedEpochMs: number
   /** Reason why the plane is not ready, or undefined. */
   readonly notReady: () => string | undefined
@@ -92,10 +92,10 @@ async function admin(deps: PageDeps, request: PageRequest): Promise<PageAnswer |
     throw new Refusal('POLICY_DENIED', 'the admin API needs one of the roles admin, auditor, developer or viewer')
   }
   if (request.path === '/admin/v1/status') return json(status(deps))
-  if (request.path === '/admin/v1/requests') return json({ requests: deps.recent().slice(0, limitOf(request)) })
+  if (request.path === '/admin/v1/requests') return json({ requests: deps.recent.list(limitOf(request)) })
   if (request.path.startsWith('/admin/v1/requests/')) {
     const id = request.path.slice('/admin/v1/requests/'.length)
-    const entry = deps.recent().find((candidate) => candidate.id === id)
+    const entry = deps.recent.find(id)
     if (entry === undefined)
       throw new Refusal(
         'WIRE_NOT_FOUND',

@@ -29,7 +29,7 @@ export interface Lasting {
   readonly passports: PassportOffice
   readonly health: Health
   readonly environment: Readonly<Record<string, string | undefined>>
-  readonly onEntry: (entry: Entry) => void
+  readonly onEntry: (entry: Entry, text: string) => void
   readonly onBug: (requestId: string, cause: unknown) => void
 }
 

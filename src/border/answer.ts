@@ -2,6 +2,9 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { type CrossAnswer, CrossFault, type CrossRequest, type Crossing } from '#contract/crossing.ts'
 
+/** Timers may fire a little before their time. */
+const TIMER_SLACK_MS = 2
+
 /** Above this many unread bytes the far side is asked to pause. */
 const HIGH_WATER_BYTES = 262_144
 
@@ -22,8 +25,11 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
   #ended = false
   #fault: CrossFault | undefined
   #wake: (() => void) | undefined
-  #phase: NodeJS.Timeout | undefined
-  #total: NodeJS.Timeout
+  /** What the far side has to do by when; one timer looks at both deadlines, and at how long ago it last moved. */
+  #phase: 'first-byte' | 'idle' | 'paused' = 'first-byte'
+  #idleMs: number
+  #movedAt: number
+  #timer: NodeJS.Timeout
   #unlink: () => void
 
   constructor(
@@ -36,12 +42,9 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     this.#crossing = crossing
     this.#settled = settled
     this.#started = performance.now()
-    this.#total = setTimeout(() => {
-      this.#fail(new CrossFault('timeout-total', `no end after ${request.totalMs} ms`))
-    }, request.totalMs)
-    this.#phase = setTimeout(() => {
-      this.#fail(new CrossFault('timeout-first-byte', `no answer after ${request.firstByteMs} ms`))
-    }, request.firstByteMs)
+    this.#movedAt = this.#started
+    this.#idleMs = request.idleMs
+    this.#timer = setTimeout(this.#look, Math.min(request.totalMs, request.firstByteMs))
     const abort = (): void => this.#fail(new CrossFault('aborted', 'given up'))
     for (const signal of signals) signal.addEventListener('abort', abort, { once: true })
     this.#unlink = () => {
@@ -62,7 +65,9 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     if (status < 200) return
     this.#crossing.status = status
     this.#crossing.firstByteMs = this.#sinceStart()
-    this.#armIdle()
+    this.#phase = 'idle'
+    this.#movedAt = performance.now()
+    this.#rearm()
     const flat: Record<string, string> = {}
     let bytes = 17
     for (const [name, value] of Object.entries(headers)) {
@@ -76,6 +81,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
       headers: flat,
       body: { [Symbol.asyncIterator]: () => this.#iterator() },
       text: () => this.#text(flat['content-encoding']),
+      setIdleMs: (idleMs) => this.#setIdleMs(idleMs),
       cancel: () => this.#fail(new CrossFault('aborted', 'given up')),
       crossing: this.#crossing,
     })
@@ -88,12 +94,12 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
       this.#fail(new CrossFault('too-large', `the answer is over ${this.#request.maxAnswerBytes} bytes`))
       return
     }
-    this.#phase?.refresh()
+    this.#movedAt = performance.now()
     this.#queue.push(chunk)
     this.#queuedBytes += chunk.length
     if (this.#queuedBytes > HIGH_WATER_BYTES) {
       controller.pause()
-      clearTimeout(this.#phase)
+      this.#phase = 'paused'
     }
     this.#wake?.()
   }
@@ -108,11 +114,36 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     this.#fail(faultOf(error, this.#request))
   }
 
-  #armIdle(): void {
-    clearTimeout(this.#phase)
-    this.#phase = setTimeout(() => {
-      this.#fail(new CrossFault('timeout-idle', `nothing for ${this.#request.idleMs} ms`))
-    }, this.#request.idleMs)
+  /** Fails what is late, and otherwise looks again when the next deadline may have come. */
+  readonly #look = (): void => {
+    const now = performance.now()
+    const { totalMs, firstByteMs } = this.#request
+    if (now - this.#started >= totalMs - TIMER_SLACK_MS)
+      this.#fail(new CrossFault('timeout-total', `no end after ${totalMs} ms`))
+    else if (this.#phase === 'first-byte' && now - this.#started >= firstByteMs - TIMER_SLACK_MS) {
+      this.#fail(new CrossFault('timeout-first-byte', `no answer after ${firstByteMs} ms`))
+    } else if (this.#phase === 'idle' && now - this.#movedAt >= this.#idleMs - TIMER_SLACK_MS) {
+      this.#fail(new CrossFault('timeout-idle', `nothing for ${Math.round(this.#idleMs)} ms`))
+    } else this.#rearm()
+  }
+
+  #rearm(): void {
+    clearTimeout(this.#timer)
+    const totalAt = this.#started + this.#request.totalMs
+    const phaseAt =
+      this.#phase === 'idle'
+        ? this.#movedAt + this.#idleMs
+        : this.#phase === 'paused'
+          ? totalAt
+          : this.#started + this.#request.firstByteMs
+    this.#timer = setTimeout(this.#look, Math.max(1, Math.min(totalAt, phaseAt) - performance.now()))
+  }
+
+  #setIdleMs(idleMs: number): void {
+    const isSooner = idleMs < this.#idleMs
+    this.#idleMs = idleMs
+    this.#movedAt = performance.now()
+    if (isSooner && !this.#ended && this.#fault === undefined) this.#rearm()
   }
 
   #fail(fault: CrossFault): void {
@@ -126,8 +157,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
   }
 
   #settle(error: string): void {
-    clearTimeout(this.#total)
-    clearTimeout(this.#phase)
+    clearTimeout(this.#timer)
     this.#unlink()
     this.#crossing.ms = this.#sinceStart()
     this.#crossing.error = error
@@ -171,7 +201,9 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     // Before `resume`: more may arrive inside of it.
     this.#queuedBytes = 0
     if (wasPaused && !this.#ended && this.#fault === undefined) {
-      this.#armIdle()
+      this.#phase = 'idle'
+      this.#movedAt = performance.now()
+      this.#rearm()
       this.#controller?.resume()
     }
     return chunk

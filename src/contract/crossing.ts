@@ -89,6 +89,8 @@ export interface CrossAnswer {
   readonly body: AsyncIterable<Uint8Array>
   /** The whole body as text (UTF-8), unpacked when the request accepted `br` or `gzip`. */
   text(): Promise<string>
+  /** From now on the longest gap between two pieces, in milliseconds. */
+  setIdleMs(idleMs: number): void
   /** Gives the connection up at once; the far side sees a reset. */
   cancel(): void
   readonly crossing: Crossing

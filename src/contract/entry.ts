@@ -8,8 +8,8 @@ export interface Entry {
   /** Form of this record. */
   readonly v: 1
   /** Place in the trail from 0, and the hash of the entry before; set by the log when it is written. */
-  readonly seq: number
-  readonly prev: string
+  seq: number
+  prev: string
   readonly id: string
   readonly traceId: string
   readonly atEpochMs: number

@@ -98,22 +98,25 @@ async function attempt(deps: InferDeps, target: Target, screened: Screened, trip
       credential: target.credential,
       connectMs,
       firstByteMs: firstContentMs,
-      idleMs: Math.max(idleMs, firstContentMs),
+      idleMs: firstContentMs,
       totalMs,
       maxAnswerBytes: MAX_ANSWER_BYTES,
     })
     if (answer.status !== 200)
       throw provider.error({ status: answer.status, headers: answer.headers, body: await errorBody(answer) }, target)
-    const leftMs = firstContentMs - (performance.now() - started)
-    return await untilContent(answer, provider.decoder(stream), { leftMs, firstContentMs, idleMs })
+    return await untilContent(answer, provider.decoder(stream), {
+      untilMs: started + firstContentMs,
+      firstContentMs,
+      idleMs,
+    })
   } catch (error) {
     throw beforeContent(error, target)
   }
 }
 
 interface Patience {
-  /** What is left of the deadline of the first content, and the whole of it. */
-  readonly leftMs: number
+  /** When the first content has to be here, on the clock of `performance.now()`; and how long that was in all. */
+  readonly untilMs: number
   readonly firstContentMs: number
   readonly idleMs: number
 }
@@ -122,29 +125,23 @@ interface Patience {
 async function untilContent(answer: CrossAnswer, decoder: Decoder, patience: Patience): Promise<AsyncIterable<Batch>> {
   const source = answer.body[Symbol.asyncIterator]()
   const first: Event[] = []
-  let isLate = false
-  const timer = setTimeout(
-    () => {
-      isLate = true
-      answer.cancel()
-    },
-    Math.max(1, patience.leftMs),
-  )
   try {
     while (!first.some((event) => isContent(event) || event.type === 'end')) {
+      // What is left of the deadline, whatever else than content has come in the meantime.
+      answer.setIdleMs(Math.max(1, patience.untilMs - performance.now()))
       const step = await source.next()
       first.push(...(step.done === true ? decoder.end() : decoder.push(step.value)))
       if (decoder.failure !== undefined && !first.some(isContent)) throw decoder.failure
     }
   } catch (error) {
     answer.cancel()
+    const isLate = error instanceof CrossFault && error.kind === 'timeout-idle'
     throw isLate
       ? new CrossFault('timeout-first-byte', `no first token within ${patience.firstContentMs} ms`, error)
       : error
-  } finally {
-    clearTimeout(timer)
   }
-  return follow(answer, source, decoder, first, patience.idleMs)
+  answer.setIdleMs(patience.idleMs)
+  return follow(answer, source, decoder, first)
 }
 
 /** Hand-written rather than a generator: a caller who leaves before the first read must cancel the call too. */
@@ -153,11 +150,9 @@ function follow(
   source: AsyncIterator<Uint8Array>,
   decoder: Decoder,
   first: Batch,
-  idleMs: number,
 ): AsyncIterable<Batch> {
   let pending: Batch | undefined = first
   let ended = false
-  let stalled = false
   const read = async (): Promise<Batch> => {
     if (pending !== undefined) {
       const batch = pending
@@ -165,16 +160,8 @@ function follow(
       return batch
     }
     if (decoder.failure !== undefined) throw decoder.failure
-    const timer = setTimeout(() => {
-      stalled = true
-      answer.cancel()
-    }, idleMs)
-    try {
-      const step = await source.next()
-      return step.done === true ? decoder.end() : decoder.push(step.value)
-    } finally {
-      clearTimeout(timer)
-    }
+    const step = await source.next()
+    return step.done === true ? decoder.end() : decoder.push(step.value)
   }
   const next = async (): Promise<IteratorResult<Batch>> => {
     if (ended) return { done: true, value: undefined }
@@ -184,9 +171,7 @@ function follow(
       return { done: false, value: batch }
     } catch (error) {
       answer.cancel()
-      throw stalled
-        ? new Refusal('INFER_CUT', `the answer broke off: nothing came for ${idleMs} ms`, { cause: error })
-        : afterContent(error)
+      throw afterContent(error)
     }
   }
   return {

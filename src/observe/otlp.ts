@@ -25,7 +25,8 @@ const TRIES = 3
 
 /** Exports traces by OTLP/HTTP in JSON, in batches, behind the requests' backs. */
 export function createOtlpExporter(options: OtlpOptions): OtlpExporter {
-  const queue: Entry[] = []
+  // Rendered when they are pushed: text dies cheaply, an entry kept for seconds does not.
+  const queue: string[] = []
   const state = { dropped: 0 }
   let flushing: Promise<void> | undefined
 
@@ -45,7 +46,7 @@ export function createOtlpExporter(options: OtlpOptions): OtlpExporter {
   return {
     push(entry) {
       if (queue.length >= MAX_QUEUE) state.dropped += 1
-      else queue.push(entry)
+      else queue.push(spansOf(entry))
     },
     get dropped() {
       return state.dropped
@@ -72,7 +73,7 @@ async function sendWithRetries({ send }: OtlpOptions, body: string): Promise<boo
   return false
 }
 
-function bodyOf({ serviceName, cloud, region }: OtlpOptions, entries: readonly Entry[]): string {
+function bodyOf({ serviceName, cloud, region }: OtlpOptions, traces: readonly string[]): string {
   const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } })
   const resource = JSON.stringify({
     attributes: [
@@ -81,5 +82,5 @@ function bodyOf({ serviceName, cloud, region }: OtlpOptions, entries: readonly E
       attribute('cloud.region', region),
     ],
   })
-  return `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":{"name":"thinplane"},"spans":[${entries.map(spansOf).join(',')}]}]}]}`
+  return `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":{"name":"thinplane"},"spans":[${traces.join(',')}]}]}]}`
 }

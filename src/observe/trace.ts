@@ -5,8 +5,6 @@ import { randomHex } from '#kit/random-hex.ts'
 const INTERNAL = 1
 const SERVER = 2
 const CLIENT = 3
-const STATUS_UNSET = 0
-const STATUS_ERROR = 2
 
 /** Attributes whose type is double by the conventions, also when their value is a whole number. */
 const DOUBLES = new Set(['gen_ai.response.time_to_first_chunk', 'thinplane.crossing.egress_usd', 'thinplane.cost.usd'])
@@ -33,11 +31,12 @@ type Facts = Readonly<Record<string, string | number | boolean>>
  */
 export function spansOf(entry: Entry): string {
   const rootId = entry.id.slice(-16)
-  let text = spanText(rootSpan(entry, rootId))
-  for (const stage of entry.stages) text += `,${spanText(stageSpan(entry, rootId, stage))}`
-  for (const stage of entry.remote) text += `,${spanText(stageSpan(entry, rootId, stage))}`
-  for (const crossing of entry.crossings) text += `,${spanText(crossingSpan(entry, rootId, crossing))}`
-  return text
+  const parts: string[] = []
+  writeSpan(parts, rootSpan(entry, rootId))
+  for (const stage of entry.stages) writeSpan(parts, stageSpan(entry, rootId, stage))
+  for (const stage of entry.remote) writeSpan(parts, stageSpan(entry, rootId, stage))
+  for (const crossing of entry.crossings) writeSpan(parts, crossingSpan(entry, rootId, crossing))
+  return parts.join('')
 }
 
 function rootSpan(entry: Entry, spanId: string): Span {
@@ -108,11 +107,25 @@ function crossingSpan(entry: Entry, parentSpanId: string, crossing: Crossing): S
   }
 }
 
-function spanText({ traceId, spanId, parentSpanId, name, kind, startEpochMs, ms, isError, facts }: Span): string {
-  let attributes = ''
-  for (const key in facts)
-    attributes += `${attributes === '' ? '' : ','}{"key":"${key}","value":${valueText(key, facts[key] ?? '')}}`
-  return `{"traceId":"${traceId}","spanId":"${spanId}","parentSpanId":"${parentSpanId}","name":${JSON.stringify(name)},"kind":${kind},"startTimeUnixNano":"${nanos(startEpochMs)}","endTimeUnixNano":"${nanos(startEpochMs + ms)}","attributes":[${attributes}],"status":{"code":${isError ? STATUS_ERROR : STATUS_UNSET}}}`
+/** One flat text in the end: adding strings up would leave a tree of them, to be flattened later at a multiple. */
+function writeSpan(parts: string[], span: Span): void {
+  const { traceId, spanId, parentSpanId, name, kind, startEpochMs, ms, isError, facts } = span
+  parts.push(
+    parts.length === 0 ? '{"traceId":"' : ',{"traceId":"',
+    traceId,
+    '","spanId":"',
+    spanId,
+    '","parentSpanId":"',
+    parentSpanId,
+  )
+  parts.push('","name":', JSON.stringify(name), ',"kind":', String(kind), ',"startTimeUnixNano":"', nanos(startEpochMs))
+  parts.push('","endTimeUnixNano":"', nanos(startEpochMs + ms), '","attributes":[')
+  let comma = '{"key":"'
+  for (const key in facts) {
+    parts.push(comma, key, '","value":', valueText(key, facts[key] ?? ''))
+    comma = '},{"key":"'
+  }
+  parts.push(isError ? '}],"status":{"code":2}}' : '}],"status":{"code":0}}')
 }
 
 function valueText(key: string, value: string | number | boolean): string {

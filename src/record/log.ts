@@ -19,12 +19,25 @@ const LINGER_MS = 1
 /** After a failed write nothing is served for this long; then one more try is made. */
 const RETRY_MS = 1000
 
+/** An entry before it is sealed: the log fills in its place. Keys in canonical order are written as they stand. */
+export interface Appendable {
+  seq?: number
+  prev?: string
+}
+
+export interface Appended {
+  readonly seq: number
+  readonly hash: string
+  /** The canonical JSON that was written. */
+  readonly text: string
+}
+
 export interface AuditLog {
   /**
    * Appends one entry and resolves when it is on the disk (group commit: one fsync for all that wait).
    * @throws the error of the disk when it could not be made durable; the entry is not in the log then.
    */
-  append(entry: object): Promise<{ readonly seq: number; readonly hash: string }>
+  append<T extends object>(entry: T & Appendable): Promise<Appended>
   /** Undefined when entries can be written, else why not. */
   readonly trouble: string | undefined
   /** Entries so far. */
@@ -35,8 +48,8 @@ export interface AuditLog {
 }
 
 interface Waiting {
-  readonly entry: object
-  readonly resolve: (at: { seq: number; hash: string }) => void
+  readonly entry: Appendable
+  readonly resolve: (at: Appended) => void
   readonly reject: (error: Error) => void
 }
 
@@ -111,7 +124,7 @@ class SegmentLog implements AuditLog {
     return this.#trouble !== undefined && Date.now() - this.#failedAt < RETRY_MS ? this.#trouble : undefined
   }
 
-  append(entry: object): Promise<{ seq: number; hash: string }> {
+  append<T extends object>(entry: T & Appendable): Promise<Appended> {
     if (this.#closed) return Promise.reject(new Error('the audit log is closed'))
     if (this.#waiting.length >= MAX_WAITING) return Promise.reject(new Error('too many entries wait for the disk'))
     return new Promise((resolve, reject) => {
@@ -154,10 +167,13 @@ class SegmentLog implements AuditLog {
     if (this.#bytes >= this.#segmentBytes) await this.#nextSegment()
     let { seq, hash } = { seq: this.#seq, hash: this.#hash }
     let text = ''
-    const places: { seq: number; hash: string }[] = []
+    const places: Appended[] = []
     for (const { entry } of group) {
-      const sealed = sealLine(canonicalJson({ ...entry, prev: hash, seq }))
-      places.push({ seq, hash: sealed.hash })
+      entry.prev = hash
+      entry.seq = seq
+      const json = canonicalJson(entry)
+      const sealed = sealLine(json)
+      places.push({ seq, hash: sealed.hash, text: json })
       text += sealed.line
       seq += 1
       hash = sealed.hash
@@ -173,7 +189,10 @@ class SegmentLog implements AuditLog {
     this.#bytes += bytes.length
     this.#seq = seq
     this.#hash = hash
-    for (const [at, { resolve }] of group.entries()) resolve(places[at] ?? { seq, hash })
+    for (const [at, { resolve }] of group.entries()) {
+      const place = places[at]
+      if (place !== undefined) resolve(place)
+    }
   }
 
   async #nextSegment(): Promise<void> {

@@ -54,7 +54,7 @@ function stand(log: Partial<AuditLog> = {}): Stand {
   const whole: AuditLog = {
     append: (entry) => {
       written.push(entry)
-      return Promise.resolve({ seq: written.length - 1, hash: '' })
+      return Promise.resolve({ seq: written.length - 1, hash: '', text: '' })
     },
     trouble: undefined,
     size: 0,
@@ -137,7 +137,7 @@ test('the entry is on the disk before the end is given out', async () => {
   const durable = new Promise<void>((resolve) => {
     release = resolve
   })
-  const own = stand({ append: () => durable.then(() => ({ seq: 0, hash: '' })) })
+  const own = stand({ append: () => durable.then(() => ({ seq: 0, hash: '', text: '' })) })
   const iterator = own.recorder.follow(upstream([[END]]).answer)[Symbol.asyncIterator]()
   let isOut = false
   const last = iterator.next().then((step) => {

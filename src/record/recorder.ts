@@ -18,8 +18,8 @@ export interface RecordDeps {
   /** Where this process runs: the place of every stage that says no other. */
   readonly place: Place
   readonly nowEpochMs: () => number
-  /** Sees every entry once it is durable (metrics, traces, the status page); must not throw. */
-  readonly onEntry: (entry: Entry) => void
+  /** Sees every entry once it is durable, with its JSON (metrics, traces, the status page); must not throw. */
+  readonly onEntry: (entry: Entry, text: string) => void
   /** What a refusal that hides a bug is told to. */
   readonly onBug: (requestId: string, cause: unknown) => void
 }
@@ -219,14 +219,14 @@ export class Recorder {
   async #write(outcome: Outcome, status: number, code: string): Promise<void> {
     const entry = this.#entry(outcome, status, code)
     try {
-      await this.#deps.log.append(entry)
+      const { text } = await this.#deps.log.append(entry)
+      this.#deps.onEntry(entry, text)
     } catch (error) {
       throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so the answer is not given out', {
         cause: error,
         retryAfterS: 5,
       })
     }
-    this.#deps.onEntry(entry)
   }
 
   #entry(outcome: Outcome, status: number, code: string): Entry {
