@@ -2,19 +2,25 @@
 // Runs under any Node >= 20 and hands over to the Node 24 that npm installed beside it: the commands are TypeScript,
 // which only newer versions run as it is.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const isNewEnough = major > 24 || (major === 24 && minor >= 12)
 
-// A young generation of 8 MB instead of 16: a gateway's garbage dies young, and the smaller one halves what the process
-// keeps resident under load.
-const flags = process.argv[2] === 'control' ? ['--max-semi-space-size=8'] : []
+// How a gateway's process is tuned, and why: docs/decisions/2026-11-25-a-gateway-in-200-mb.md.
+const runtime = JSON.parse(readFileSync(new URL('src/bin/gateway-runtime.json', import.meta.url), 'utf8'))
+const isGateway = process.argv[2] === 'control'
+const flags = isGateway ? runtime.flags : []
+const environment = isGateway ? { ...runtime.environment, ...process.env } : process.env
 const missing = flags.filter((flag) => !process.execArgv.includes(flag))
 
 if (isNewEnough && missing.length > 0 && process.channel === undefined && process.execve !== undefined) {
-  process.execve(process.execPath, [process.execPath, ...process.execArgv, ...missing, ...process.argv.slice(1)])
+  process.execve(
+    process.execPath,
+    [process.execPath, ...process.execArgv, ...missing, ...process.argv.slice(1)],
+    environment,
+  )
 } else if (isNewEnough) {
   const { enableCompileCache } = await import('node:module')
   enableCompileCache()
@@ -27,7 +33,7 @@ if (isNewEnough && missing.length > 0 && process.channel === undefined && proces
     )
     process.exit(2)
   }
-  const child = spawn(node, [...flags, ...process.argv.slice(1)], { stdio: 'inherit' })
+  const child = spawn(node, [...flags, ...process.argv.slice(1)], { stdio: 'inherit', env: environment })
   // The terminal sends Ctrl-C to the whole group: the child decides, this process only waits for it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {

@@ -20,7 +20,7 @@ export interface OtlpExporter {
 
 /** Entries that wait for export; beyond it they are dropped and counted: telemetry never costs a request. */
 const MAX_QUEUE = 2048
-const MAX_BATCH = 256
+const MAX_BATCH = 128
 const TRIES = 3
 
 /** Exports traces by OTLP/HTTP in JSON, in batches, behind the requests' backs. */
@@ -47,6 +47,7 @@ export function createOtlpExporter(options: OtlpOptions): OtlpExporter {
     push(entry) {
       if (queue.length >= MAX_QUEUE) state.dropped += 1
       else queue.push(spansOf(entry))
+      if (queue.length >= MAX_BATCH) kick()
     },
     get dropped() {
       return state.dropped

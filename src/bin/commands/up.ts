@@ -5,6 +5,7 @@ import { createKey } from '#identity/key.ts'
 import type { SimCloudsSettings } from '#simclouds/options.ts'
 import { asCount, asList, asRecord, asText } from '#kit/json.ts'
 import { banner } from '#bin/banner.ts'
+import gatewayRuntime from '#bin/gateway-runtime.json' with { type: 'json' }
 import { type Child, startChild } from '#bin/child.ts'
 import { type Command, type Given, WrongUsage } from '#bin/command.ts'
 import { freePort } from '#bin/free-port.ts'
@@ -147,14 +148,14 @@ function run(
   environment: Readonly<Record<string, string>>,
   onMessage?: (message: Readonly<Record<string, unknown>>) => void,
 ): Child {
-  // As the launcher does for a gateway of its own: see thinplane.mjs.
-  const execArgv = name === 'control plane' ? ['--max-semi-space-size=8'] : []
+  // As the launcher does for a gateway of its own.
+  const runtime = name === 'control plane' ? gatewayRuntime : { flags: [], environment: {} }
   const child = startChild({
     name,
     file: THINPLANE,
     args,
-    environment,
-    execArgv,
+    environment: { ...runtime.environment, ...environment },
+    execArgv: runtime.flags,
     ...(onMessage === undefined ? {} : { onMessage }),
   })
   children.push(child)
