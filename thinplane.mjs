@@ -9,7 +9,9 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const isNewEnough = major > 24 || (major === 24 && minor >= 12)
 
 // How a gateway's process is tuned, and why: docs/decisions/2026-11-25-a-gateway-in-200-mb.md.
-const runtime = JSON.parse(readFileSync(new URL('src/bin/gateway-runtime.json', import.meta.url), 'utf8'))
+const runtime = /** @type {{ flags: string[], environment: Record<string, string> }} */ (
+  JSON.parse(readFileSync(new URL('src/bin/gateway-runtime.json', import.meta.url), 'utf8'))
+)
 const isGateway = process.argv[2] === 'control'
 const flags = isGateway ? runtime.flags : []
 const environment = isGateway ? { ...runtime.environment, ...process.env } : process.env
