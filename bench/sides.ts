@@ -49,7 +49,7 @@ export interface Side {
   start(surroundings: Surroundings): Promise<RunningSide>
 }
 
-export const SIDE_NAMES = ['direct', 'bare', 'portkey', 'thinplane', 'full'] as const
+export const SIDE_NAMES = ['direct', 'bare', 'portkey', 'thinplane', 'export', 'full'] as const
 export type SideName = (typeof SIDE_NAMES)[number]
 
 const VARIANTS = 512
@@ -95,12 +95,21 @@ export const SIDES: readonly Side[] = [
   },
   {
     name: 'thinplane',
-    what: 'Entra token, Cedar policies, local guard with placeholders and restore, audit entry synced to disk, spans and metrics',
+    what: 'Entra token, Cedar policies, local guard with placeholders and restore, audit entry synced to disk with its spans, metrics',
     isGuarded: true,
     variants: VARIANTS,
     promptBytes: PROMPT_BYTES,
     connections: CONNECTIONS,
     start: (surroundings) => startThinplane(surroundings),
+  },
+  {
+    name: 'export',
+    what: 'as thinplane, and every trace exported to a collector by OTLP',
+    isGuarded: true,
+    variants: VARIANTS,
+    promptBytes: PROMPT_BYTES,
+    connections: CONNECTIONS,
+    start: (surroundings) => startThinplane(surroundings, { otlp: { endpoint: surroundings.upstreamUrl } }),
   },
   {
     name: 'full',
@@ -146,10 +155,10 @@ async function startPortkey({ upstreamUrl, clouds, isPinned }: Surroundings): Pr
   return { address: addressOf(child.url, clouds, headers), pid: child.pid, stop: () => child.stop() }
 }
 
-async function startThinplane(surroundings: Surroundings): Promise<RunningSide> {
+async function startThinplane(surroundings: Surroundings, observe: object = {}): Promise<RunningSide> {
   const { clouds } = surroundings
   const folder = await mkdtemp(join(surroundings.workFolder, 'thinplane-'))
-  const file = await writeConfig(folder, configOf(surroundings))
+  const file = await writeConfig(folder, { ...configOf(surroundings), observe: { logLevel: 'warn', ...observe } })
   const child = await startControl(surroundings, file)
   return { address: addressOf(child.url, clouds), pid: child.pid, stop: () => child.stop() }
 }
@@ -248,7 +257,7 @@ export function configOf({ clouds, upstreamUrl }: Pick<Surroundings, 'clouds' | 
       },
     },
     aliases: { [MODEL]: { targets: ['upstream'] } },
-    observe: { otlp: { endpoint: upstreamUrl }, logLevel: 'warn' },
+    observe: { logLevel: 'warn' },
   }
 }
 

@@ -51,13 +51,13 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const ask = await recorder.stage('receive', call.ask)
   recorder.asked(ask)
 
-  const permit = await recorder.stage('permit', () => decide(world.policy, principal, ask))
+  const permit = recorder.stageNow('permit', () => decide(world.policy, principal, ask))
   recorder.permitted(permit)
   const alias = known(world.policy.aliases.get(permit.alias))
   const profile = known(world.profiles.get(permit.guardProfile))
 
   const vault = new LazyVault(() => world.vaults.open(principal, conversationOf(ask)))
-  const draft = await recorder.stage('screen', () => screen(ask, profile, vault))
+  const draft = recorder.stageNow('screen', () => screen(ask, profile, vault))
   recorder.found(draft.found)
   admit(draft)
 
@@ -80,11 +80,11 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   admitVerdict(safety)
 
   const passages = context?.passages ?? []
-  const { screened, found } = await recorder.stage('seal', () => seal(draft, passages))
+  const { screened, found } = recorder.stageNow('seal', () => seal(draft, passages))
   recorder.found(found)
 
   const candidates = targetsOf(world.route, alias)
-  const release = await recorder.stage('release', () =>
+  const release = recorder.stageNow('release', () =>
     decideRelease(world.policy, principal, permit, { found: [...draft.found, ...found], targets: candidates }),
   )
   recorder.released(release)

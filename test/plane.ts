@@ -48,6 +48,7 @@ export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOpt
     settings: clouds.settings,
     dataPort: 9,
     upstream: undefined,
+    topK: undefined,
   })
   const draft = parse(yaml) as ConfigDraft
   change?.(draft)

@@ -9,6 +9,8 @@ export interface LocalSetup {
   readonly urls: Readonly<Record<string, string>>
   readonly settings: SimCloudsSettings
   readonly dataPort: number
+  /** Passages for `assistant`, where the default is too much for the model. */
+  readonly topK: number | undefined
   /** A real model server, first in both aliases. */
   readonly upstream: { readonly name: string; readonly endpoint: string; readonly model: string } | undefined
 }
@@ -99,7 +101,10 @@ export function localConfig(setup: LocalSetup): string {
     },
     context: { endpoint: `http://127.0.0.1:${setup.dataPort}` },
     targets,
-    aliases: { chat: { targets: names }, assistant: { targets: names, collections: ['docs'] } },
+    aliases: {
+      chat: { targets: names },
+      assistant: { targets: names, collections: ['docs'], ...(setup.topK === undefined ? {} : { topK: setup.topK }) },
+    },
     dataPlane: {
       port: setup.dataPort,
       jwksUrl: `http://127.0.0.1:${setup.port}/.well-known/jwks.json`,

@@ -86,6 +86,16 @@ export class Recorder {
     }
   }
 
+  /** The same for a stage that never waits: no promise is made. */
+  stageNow<T>(name: string, run: () => T): T {
+    const start = performance.now()
+    try {
+      return run()
+    } finally {
+      this.#time(name, start, this.#here)
+    }
+  }
+
   identified(principal: Principal): void {
     this.#principal = principal
   }
@@ -182,10 +192,10 @@ export class Recorder {
 
   /** One `server-timing` entry a stage so far: name, milliseconds, place. */
   serverTiming(): string {
-    let text = ''
+    const parts: string[] = []
     for (const { stage, ms, place } of this.stages)
-      text += `${text === '' ? '' : ', '}${stage};dur=${ms};desc="${place}"`
-    return text
+      parts.push(parts.length === 0 ? stage : `, ${stage}`, ';dur=', String(ms), ';desc="', place, '"')
+    return parts.join('')
   }
 
   get hasServed(): boolean {
@@ -232,7 +242,7 @@ export class Recorder {
   #entry(outcome: Outcome, status: number, code: string): Entry {
     const { trip } = this.#call
     const { usage, usageEstimated } = this.#usageSoFar()
-    const crossings = trip.crossings.map((crossing) => ({ ...crossing }))
+    const crossings = trip.crossings.map(settled)
     // Keys in canonical order: the log writes them as they stand (kit/canonical-json.ts).
     return {
       alias: this.#ask?.alias ?? '',
@@ -322,6 +332,12 @@ function egressCost(crossings: readonly Crossing[]): number {
   let sum = 0
   for (const crossing of crossings) sum += crossing.egressMicroUsd
   return round(sum)
+}
+
+/** A copy that stays as it is; a call that nobody waits for any more is as long as it has been until now. */
+function settled(crossing: Crossing): Crossing {
+  const isOpen = crossing.ms === 0 && crossing.error === ''
+  return isOpen ? { ...crossing, ms: Math.max(0, Date.now() - crossing.atEpochMs) } : { ...crossing }
 }
 
 /** Three decimals: microseconds for times, billionths of a USD for money. */

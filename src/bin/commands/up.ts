@@ -96,7 +96,18 @@ async function startLocal(given: Given, children: Child[]): Promise<string> {
   const [sim, dataPort] = await Promise.all([clouds.message(({ ready }) => ready === true), freePort(0)])
   const urls = sim['urls'] as Readonly<Record<string, string>>
   const settings = sim['settings'] as SimCloudsSettings
-  const setup: LocalSetup = { port, policies: join(ROOT, 'policies'), docs, urls, settings, dataPort, upstream }
+  // The small model has a context of 2,048 tokens and reads some 60 a second.
+  const topK = given.flag('local-model') ? 2 : undefined
+  const setup: LocalSetup = {
+    topK,
+    port,
+    policies: join(ROOT, 'policies'),
+    docs,
+    urls,
+    settings,
+    dataPort,
+    upstream,
+  }
   const file = join(dataFolder, 'up.yaml')
   await writeDurably(file, localConfig(setup))
   const key = await developerKey(dataFolder)

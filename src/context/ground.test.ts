@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type JWK } from 'jose'
+import type { Ask } from '#contract/ask.ts'
+import { type CrossAnswer, CrossFault, type CrossRequest, type Trip } from '#contract/crossing.ts'
+import { Refusal, type RefusalCode } from '#contract/refusal.ts'
+import { asRecord, parseJson } from '#kit/json.ts'
+import { type ContextDeps, type GroundQuestion, ground } from './ground.ts'
+import { createPassportKey, openPassportOffice } from './passport.ts'
+
+const ANSWER = {
+  passages: [],
+  rows: [],
+  items: [],
+  receipt: { agent: 'a', atEpochMs: 1, bytes: 0, reads: [], requestId: 'req-1', subject: 's', tenant: 't' },
+  missing: [],
+  spans: [],
+}
+const TRIP: Trip = {
+  requestId: 'req-1',
+  traceId: '1'.repeat(32),
+  sampled: true,
+  signal: new AbortController().signal,
+  crossings: [],
+  calls: new Map(),
+}
+
+function question(text: string, collections: readonly string[] = ['docs']): GroundQuestion {
+  const ask: Ask = {
+    dialect: 'openai-chat',
+    alias: 'assistant',
+    stream: false,
+    messages: [
+      { role: 'user', parts: [{ type: 'text', text: 'an earlier question' }] },
+      { role: 'assistant', parts: [{ type: 'text', text: 'an answer' }] },
+      { role: 'user', parts: [{ type: 'text', text }] },
+    ],
+    tools: [],
+    toolChoice: undefined,
+    sampling: {},
+    includeUsage: false,
+    ground: undefined,
+    conversation: undefined,
+    rest: {},
+  }
+  return {
+    principal: {
+      subject: 's',
+      tenant: 't',
+      kind: 'user',
+      roles: ['developer'],
+      groups: [],
+      client: undefined,
+      via: 'x',
+      credentialId: '',
+    },
+    permit: { alias: 'assistant', collections, guardProfile: 'balanced', policies: [] },
+    ask,
+    topK: 4,
+    residency: '',
+  }
+}
+
+let key: JWK | undefined
+
+async function agent(answer: { status: number; body: string } | Error) {
+  key ??= await createPassportKey()
+  const sent: CrossRequest[] = []
+  const deps: ContextDeps = {
+    cross: (_trip, request) => {
+      sent.push(request)
+      if (answer instanceof Error) return Promise.reject(answer)
+      return Promise.resolve({ status: answer.status, text: () => Promise.resolve(answer.body) } as CrossAnswer)
+    },
+    passports: await openPassportOffice(key, 'thinplane-control', Date.now),
+    endpoint: 'http://data.test',
+    place: { cloud: 'aws', region: 'us-east-1' },
+    audience: 'thinplane-data',
+    credential: { kind: 'none' },
+    timeoutMs: 100,
+    maxBytes: 4096,
+  }
+  return { deps, sent }
+}
+
+test('the one call asks for what the user said last, with a passport and a bound', async () => {
+  const { deps, sent } = await agent({ status: 200, body: JSON.stringify(ANSWER) })
+  assert.deepEqual((await ground(deps, question(' where? '), TRIP))?.receipt.requestId, 'req-1')
+  assert.equal(sent.length, 1)
+  const { principal, ...rest } = asRecord(parseJson(sent[0]?.body ?? '')) ?? {}
+  assert.deepEqual(rest, { queries: ['where?'], collections: ['docs'], topK: 4, maxBytes: 4096, sql: [], items: [] })
+  assert.match(String(principal), /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/)
+})
+
+test('nothing is asked without a collection or without a question', async () => {
+  const { deps, sent } = await agent({ status: 200, body: '' })
+  assert.equal(await ground(deps, question('where?', []), TRIP), undefined)
+  assert.equal(await ground(deps, question('   '), TRIP), undefined)
+  assert.equal(sent.length, 0)
+})
+
+const REFUSED: readonly (readonly [string, { status: number; body: string } | Error, RefusalCode, string])[] = [
+  [
+    'a permission that is missing',
+    { status: 403, body: '{"error":{"code":"CONTEXT_FORBIDDEN","message":"not yours"}}' },
+    'CONTEXT_FORBIDDEN',
+    'not yours',
+  ],
+  [
+    'a collection that is not there',
+    { status: 404, body: '{"error":{"code":"CONTEXT_UNKNOWN","message":"no such"}}' },
+    'CONTEXT_UNKNOWN',
+    'no such',
+  ],
+  [
+    'a passport that is not accepted',
+    { status: 401, body: '{"error":{"code":"IDENTITY_INVALID","message":"x"}}' },
+    'CONTEXT_UNAVAILABLE',
+    'the data plane answered 401',
+  ],
+  ['an error page', { status: 502, body: '<html>' }, 'CONTEXT_UNAVAILABLE', 'the data plane answered 502'],
+  [
+    'garbage',
+    { status: 200, body: '{"passages":7}' },
+    'CONTEXT_UNAVAILABLE',
+    'the data plane answered in a form that is not known',
+  ],
+  ['no answer', new CrossFault('connect', 'no connection'), 'CONTEXT_UNAVAILABLE', 'the data plane gave no answer'],
+]
+
+for (const [what, answer, code, message] of REFUSED) {
+  test(`${what} is ${code}`, async () => {
+    const { deps } = await agent(answer)
+    await assert.rejects(ground(deps, question('where?'), TRIP), (error: unknown) => {
+      assert.ok(error instanceof Refusal)
+      assert.deepEqual([error.code, error.message], [code, message])
+      return true
+    })
+  })
+}
+
+test('a collection without a data plane is said to be that', async () => {
+  await assert.rejects(
+    ground(undefined, question('where?'), TRIP),
+    /no data plane is configured, so collections can not be read/,
+  )
+})

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Ask, Message } from '#contract/ask.ts'
+import type { Passage } from '#contract/context.ts'
+import { Refusal } from '#contract/refusal.ts'
+import type { GuardAction, Screened } from '#contract/screened.ts'
+import { RULES_VERSION } from '#detect/scan.ts'
+import type { GuardProfile } from './profile.ts'
+import { admit, screen, seal } from './screen.ts'
+import { LazyVault, createVaults } from './vault.ts'
+
+const PRINCIPAL = {
+  subject: 'jane',
+  tenant: 'acme',
+  kind: 'user',
+  roles: [],
+  groups: [],
+  client: undefined,
+  via: 'test',
+  credentialId: '',
+} as const
+const VAULTS = createVaults(new Uint8Array(32).fill(7))
+const MAIL = 'jane.doe@example.com'
+/** Put together here, so that no file of this repository holds a key-shaped string. */
+const AWS_KEY = `AKIA${'IOSFODNN7EXAMPLE'}`
+
+function profile(actions: Readonly<Record<string, GuardAction>>): GuardProfile {
+  return { name: 'test', actions, minScore: 0.5, managed: 'off', severity: 4, onUnavailable: 'refuse' }
+}
+
+function ask(messages: readonly Message[], more: Partial<Ask> = {}): Ask {
+  return {
+    dialect: 'openai-chat',
+    alias: 'chat',
+    stream: false,
+    messages,
+    tools: [],
+    toolChoice: undefined,
+    sampling: {},
+    includeUsage: false,
+    ground: undefined,
+    conversation: undefined,
+    rest: {},
+    ...more,
+  }
+}
+
+function user(text: string): Message {
+  return { role: 'user', parts: [{ type: 'text', text }] }
+}
+
+function lazy(conversation: string): LazyVault {
+  return new LazyVault(() => VAULTS.open(PRINCIPAL, conversation))
+}
+
+const REDACT = profile({ default: 'redact' })
+
+test('no position that a model can see is left out', () => {
+  const request = ask(
+    [
+      { role: 'system', parts: [{ type: 'text', text: `system ${MAIL}` }], rest: { name: MAIL } },
+      { role: 'assistant', parts: [{ type: 'tool-call', id: 'c', name: 'f', arguments: `{"to":"${MAIL}"}` }] },
+      { role: 'tool', parts: [{ type: 'tool-result', id: 'c', text: `result ${MAIL}`, isError: false }] },
+      user(`user ${MAIL}`),
+    ],
+    {
+      tools: [
+        {
+          name: 'f',
+          description: `writes to ${MAIL}`,
+          parameters: { properties: { to: { default: MAIL } } },
+          rest: { x: [MAIL] },
+        },
+      ],
+      rest: { user: MAIL, metadata: { [MAIL]: { deep: [`a ${MAIL}`] } } },
+    },
+  )
+  const draft = screen(request, REDACT, lazy('surfaces'))
+  assert.ok(!JSON.stringify(draft.ask).includes(MAIL))
+  assert.deepEqual(draft.found, [{ action: 'redact', count: 11, type: 'EMAIL_ADDRESS', where: 'prompt' }])
+})
+
+test('each action does what it says, and what is found is counted without its value', () => {
+  const run = (action: GuardAction) =>
+    screen(ask([user(`mail ${MAIL}`)]), profile({ EMAIL_ADDRESS: action }), lazy(action))
+  const textOf = (draft: ReturnType<typeof run>) => JSON.stringify(draft.ask.messages[0]?.parts)
+  assert.ok(textOf(run('allow')).includes(MAIL) && run('allow').found.length === 0)
+  assert.ok(textOf(run('flag')).includes(MAIL) && run('flag').found[0]?.action === 'flag')
+  assert.match(textOf(run('redact')), /mail <EMAIL_ADDRESS_\d{5}>/)
+  assert.match(textOf(run('mask')), /mail \[EMAIL_ADDRESS\]/)
+  assert.throws(
+    () => admit(run('block')),
+    (error: unknown) =>
+      error instanceof Refusal &&
+      error.code === 'GUARD_BLOCKED' &&
+      error.message === 'the prompt holds 1 EMAIL_ADDRESS, remove it and rotate what was real',
+  )
+})
+
+test('a finding that is less sure than the profile asks for is left alone', () => {
+  const sure = { ...REDACT, minScore: 0.99 }
+  const draft = screen(ask([user('call (555) 010-4477')]), sure, lazy('score'))
+  assert.deepEqual(draft.found, [])
+})
+
+test('a value has one placeholder in a conversation, another in another, and a secret keeps no original', () => {
+  const placeholder = (conversation: string, text: string) => {
+    const vault = lazy(conversation)
+    const draft = screen(ask([user(text)]), REDACT, vault)
+    const found = /<[A-Z_]+_\d{5}>/.exec(JSON.stringify(draft.ask))?.[0] ?? ''
+    return { found, original: vault.original(found) }
+  }
+  const first = placeholder('one', `I am ${MAIL}`)
+  assert.equal(first.original, MAIL)
+  assert.equal(placeholder('one', `say it again: ${MAIL}`).found, first.found)
+  assert.notEqual(placeholder('two', `I am ${MAIL}`).found, first.found)
+  assert.equal(placeholder('one', `key ${AWS_KEY}`).original, undefined)
+})
+
+test('a prompt without anything to replace opens no vault', () => {
+  let opened = 0
+  const vault = new LazyVault(() => {
+    opened += 1
+    return VAULTS.open(PRINCIPAL, 'none')
+  })
+  screen(ask([user('nothing here, a < b')]), REDACT, vault)
+  assert.equal(opened, 0)
+  screen(ask([user('what was <EMAIL_ADDRESS_12345>?')]), REDACT, vault)
+  assert.equal(opened, 1)
+})
+
+function passage(text: string, rules: string, findings: Passage['screened']['findings']): Passage {
+  const source = { collection: 'docs', document: 'a.md', title: 'A', heading: 'H', page: 2, start: 0, end: text.length }
+  return { text, source, score: 1, tokens: 1, screened: { rules, findings } }
+}
+
+test('passages keep the verdict of ingest, are scanned again under newer rules, and stand behind the leading system messages', () => {
+  const vault = lazy('passages')
+  const draft = screen(ask([{ role: 'system', parts: [{ type: 'text', text: 'be brief' }] }, user('q')]), REDACT, vault)
+  const finding = { type: 'PERSON', start: 0, end: 4, score: 1, detector: 'ingest' }
+  const { screened, found } = seal(draft, [
+    passage('Jane knows', RULES_VERSION, [finding]),
+    passage(`ask ${MAIL}`, 'older', []),
+  ])
+  const { messages } = screened.ask
+  assert.deepEqual(
+    messages.map(({ role }) => role),
+    ['system', 'system', 'user'],
+  )
+  const text = JSON.stringify(messages[1])
+  assert.match(text, /\[1\] source: a\.md \(H, page 2\)\\n<PERSON_\d{5}> knows/)
+  assert.match(text, /\[2\] source: a\.md.*ask <EMAIL_ADDRESS_\d{5}>/)
+  assert.deepEqual(
+    found.map(({ type, where }) => `${type} ${where}`),
+    ['EMAIL_ADDRESS passage', 'PERSON passage'],
+  )
+})
+
+test('a field that would be the prototype of a copy is dropped', () => {
+  const rest = JSON.parse('{"__proto__":{"polluted":true},"a":1}') as Record<string, unknown>
+  const draft = screen(ask([user('x')], { rest }), REDACT, lazy('proto'))
+  assert.deepEqual(Object.keys(draft.ask.rest), ['a'])
+  assert.equal('polluted' in draft.ask.rest, false)
+})
+
+test('nothing but the guard makes text that a model may be given', () => {
+  const forge = (request: Ask): Screened =>
+    // @ts-expect-error the brand is missing: this line must not compile
+    ({ ask: request })
+  assert.equal(typeof forge, 'function')
+})
