@@ -198,10 +198,6 @@ export class Recorder {
     return parts.join('')
   }
 
-  get hasServed(): boolean {
-    return this.#firstContentMs >= 0
-  }
-
   #time(stage: string, start: number, place: string): void {
     const ms = round(performance.now() - start)
     this.stages.push({ ms, place, stage, startMs: round(start - this.#started) })

@@ -23,8 +23,6 @@ export interface ServeOptions {
   readonly run: (call: Call) => Promise<Served>
   /** Everything that is not a model call: health, metrics, models, admin, the status page. Undefined: not its path. */
   readonly pages: (request: PageRequest) => Promise<PageAnswer | undefined> | PageAnswer | undefined
-  /** Span id of the gateway's own root span for a trip. */
-  readonly onRequest?: (outcome: { readonly status: number; readonly path: string }) => void
 }
 
 export interface PageRequest {
@@ -154,7 +152,6 @@ async function handle(
   } catch (error) {
     answerRefusal(reply, dialect ?? openaiChat, asRefusal(error), requestId)
   }
-  options.onRequest?.({ status: response.statusCode, path })
 }
 
 async function modelCall(

@@ -155,6 +155,28 @@ test('the trail is proven offline, and one request is shown with its stages, cro
   )
 })
 
+test('ingest says what it did with each document, and knows the collections', async () => {
+  const folder2 = join(folder, 'ingest')
+  await mkdir(join(folder2, 'docs'), { recursive: true })
+  await writeFile(join(folder2, 'docs', 'one.txt'), 'The tram to the harbour runs every nine minutes.')
+  await writeFile(join(folder2, 'docs', 'broken.pdf'), 'this is no PDF')
+  const file = join(folder2, 'thinplane.yaml')
+  const target =
+    '{ provider: openai-compatible, place: { cloud: local, region: local }, endpoint: "http://127.0.0.1:9", model: m }'
+  await writeFile(
+    file,
+    `guard: { profiles: { balanced: { managed: off } } }\ntargets: { t: ${target} }\naliases: { chat: { targets: [t] } }\ndataPlane: { jwksUrl: "http://127.0.0.1:9/", data: index, collections: { docs: { folder: docs } } }\n`,
+  )
+  const first = await thinplane('ingest', '--config', file)
+  assert.equal(first.status, 0, first.out)
+  assert.match(first.out, /docs: 1 documents, 1 passages; [12] read, 0 removed, 1 failed/)
+  assert.match(first.out, /broken\.pdf: /)
+  assert.match((await thinplane('ingest', '--config', file)).out, /docs: 1 documents, 1 passages; 0 read/)
+  const unknown = await thinplane('ingest', '--config', file, '--collection', 'moon')
+  assert.equal(unknown.status, 1)
+  assert.match(unknown.out, /there is no collection `moon`, choose one of docs/)
+})
+
 test('a flipped byte in the trail is found, with the entry', async () => {
   const copy = join(folder, 'copy')
   await mkdir(join(copy, 'audit'), { recursive: true })

@@ -1,5 +1,6 @@
 import { loadConfig } from '#config/load.ts'
-import { startDataPlane } from '#dataplane/serve.ts'
+import type { IngestProgress, IngestReport } from '#dataplane/ingest.ts'
+import { ingestAll } from '#dataplane/ingest-all.ts'
 import type { Command } from '#bin/command.ts'
 import { dataPlaneOptions } from '#bin/data-plane.ts'
 
@@ -12,25 +13,33 @@ export const command: Command = {
     json: { type: 'boolean', help: 'print the report as JSON' },
   },
   run: async (given) => {
-    const options = dataPlaneOptions(await loadConfig(given.text('config') ?? 'thinplane.yaml'))
-    const agent = await startDataPlane({ ...options, port: 0, onProgress: (progress) => showProgress(progress) })
+    const {
+      dataDir,
+      collections: all,
+      closeBorder,
+    } = dataPlaneOptions(await loadConfig(given.text('config') ?? 'thinplane.yaml'))
+    const wanted = given.text('collection')
+    const collections = wanted === undefined ? all : all.filter(({ name }) => name === wanted)
+    if (wanted !== undefined && collections.length === 0) {
+      throw new Error(`there is no collection \`${wanted}\`, choose one of ${all.map(({ name }) => name).join(', ')}`)
+    }
     try {
-      const reports = await agent.ready
-      const wanted = given.text('collection')
-      const shown = wanted === undefined ? reports : reports.filter(({ collection }) => collection === wanted)
-      process.stdout.write(
-        given.flag('json')
-          ? `${JSON.stringify(shown)}\n`
-          : `${shown.map((report) => JSON.stringify(report)).join('\n')}\n`,
-      )
+      const reports = await ingestAll({ dataDir, collections }, showProgress)
+      process.stdout.write(given.flag('json') ? `${JSON.stringify(reports)}\n` : reports.map(showReport).join(''))
       return 0
     } finally {
-      await agent.close()
-      await options.closeBorder()
+      await closeBorder()
     }
   },
 }
 
-function showProgress(progress: object): void {
-  process.stderr.write(`${JSON.stringify(progress)}\n`)
+function showProgress({ collection, document, done, total }: IngestProgress): void {
+  process.stderr.write(`${collection}: ${done} of ${total}  ${document}\n`)
+}
+
+function showReport({ collection, documents, passages, changed, removed, failed, ms }: IngestReport): string {
+  const failures = failed
+    .map(({ document, fate, note }) => `  ${document}: ${fate}${note === '' ? '' : `, ${note}`}\n`)
+    .join('')
+  return `${collection}: ${documents} documents, ${passages} passages; ${changed} read, ${removed} removed, ${failed.length} failed, in ${Math.round(ms)} ms\n${failures}`
 }
