@@ -12,6 +12,7 @@ import { createGatewayMetrics } from '#observe/gateway-metrics.ts'
 import { type Log, errorFacts } from '#observe/log.ts'
 import { type OtlpExporter, createOtlpExporter } from '#observe/otlp.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
+import { createSpend } from '#policy/spend.ts'
 import { openAuditLog } from '#record/log.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
@@ -57,6 +58,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   })
   const border = openBorder({ from: config.place, rules: DEFAULT_RULES, egressMicroUsd, observe: metrics.crossing })
   const otlp = startOtlp(loaded, border, options)
+  const spend = createSpend(Date.now)
   const lasting: Lasting = {
     cross: border.cross,
     log: audit,
@@ -64,10 +66,12 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     passed: createPassedMessages(state.masterKey),
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
     health: createHealth(Date.now),
+    spend,
     environment: options.environment,
     onEntry: (entry, text) => {
       recent.push(entry.id, text)
       metrics.entry(entry)
+      spend.entry(entry)
       otlp?.push(entry)
     },
     onBug: (requestId, cause) => log.error('request failed by a fault of ours', { requestId, ...errorFacts(cause) }),

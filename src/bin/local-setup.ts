@@ -86,7 +86,7 @@ export function localConfig(setup: LocalSetup): string {
         },
       ],
     },
-    policies: setup.policies,
+    policies: { folder: setup.policies },
     guard: {
       contentSafety: {
         endpoint: urls['content-safety'],

@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path'
 import type { Cross } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
+import type { Permit } from '#contract/permit.ts'
 import type { Alias, Target } from '#contract/target.ts'
 import { ConfigProblems, type LoadedConfig, type Problem } from '#config/load.ts'
 import type { Config } from '#config/schema.ts'
@@ -16,6 +17,11 @@ import type { World } from '#journey'
 import { regionOf } from '#planner/regions.ts'
 import { createPolicyEngine } from '#policy/engine.ts'
 import { loadPolicies } from '#policy/load.ts'
+import { createClock } from '#policy/moment.ts'
+import { packFolder } from '#policy/packs.ts'
+import { type PolicyOptions, openPolicy } from '#policy/permit.ts'
+import type { CollectionFacts } from '#policy/question.ts'
+import type { Spend } from '#policy/spend.ts'
 import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
 import { readKeys } from './state.ts'
@@ -28,6 +34,7 @@ export interface Lasting {
   readonly passed: PassedMessages
   readonly passports: PassportOffice
   readonly health: Health
+  readonly spend: Spend
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly onEntry: (entry: Entry, text: string) => void
   readonly onBug: (requestId: string, cause: unknown) => void
@@ -49,8 +56,8 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   const keysFile = isAbsolute(config.identity.keysFile)
     ? config.identity.keysFile
     : join(loaded.resolve(config.data), config.identity.keysFile)
-  const policyFolder = loaded.resolve(config.policies)
-  const engine = await createPolicyEngine(await loadPolicies(policyFolder))
+  const policyFolder = loaded.resolve(config.policies.folder)
+  const engine = await createPolicyEngine(await loadPolicies([policyFolder, ...config.policies.packs.map(packFolder)]))
   const profiles = new Map(
     Object.entries(config.guard.profiles).map(([name, profile]): [string, GuardProfile] => [
       name,
@@ -73,7 +80,10 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     ]),
   )
   const aliases = new Map(
-    Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [name, { name, ...alias }]),
+    Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [
+      name,
+      { name, ...alias, usdPerCallerAndDay: alias.usdPerCallerAndDay },
+    ]),
   )
   const now = Date.now
   const world: World = {
@@ -85,14 +95,17 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
           : createOidcIssuer(issuer, lasting.cross, now),
       ),
     },
-    policy: {
+    policy: openPolicy({
       engine,
       aliases,
       collections: collectionsOf(config),
-      profiles: [...profiles.keys()],
-      defaultProfile: config.guard.defaultProfile,
-      jurisdiction: ({ place }) => regionOf(place)?.jurisdiction ?? '',
-    },
+      guards: { profiles: [...profiles.keys()], defaultProfile: config.guard.defaultProfile },
+      jurisdiction: (place) => regionOf(place)?.jurisdiction ?? '',
+      planes: planesOf(config, profiles),
+      clock: createClock(config.policies.timeZone),
+      nowEpochMs: now,
+      budget: (principal, alias) => lasting.spend.state(principal, alias),
+    }),
     profiles,
     vaults: lasting.vaults,
     safety: contentSafety && {
@@ -122,11 +135,28 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
 }
 
 /** Collections that clients may name: those of the file's data plane and those of the aliases. */
-function collectionsOf(config: Config): ReadonlySet<string> {
-  return new Set([
-    ...Object.keys(config.dataPlane?.collections ?? {}),
-    ...Object.values(config.aliases).flatMap(({ collections }) => collections),
-  ])
+function collectionsOf(config: Config): ReadonlyMap<string, CollectionFacts> {
+  const described = config.dataPlane?.collections ?? {}
+  const named = Object.values(config.aliases).flatMap(({ collections }) => collections)
+  return new Map(
+    [...Object.keys(described), ...named].map((name) => [name, { name, labels: described[name]?.labels ?? [] }]),
+  )
+}
+
+/** The planes beside the models that see a request's text: an obligation to stay in a jurisdiction binds them too. */
+function planesOf(config: Config, profiles: ReadonlyMap<string, GuardProfile>): PolicyOptions['planes'] {
+  const { contentSafety } = config.guard
+  const safety = contentSafety && {
+    name: 'managed safety check',
+    place: contentSafety.place,
+    sees: ({ guardProfile }: Permit) => profiles.get(guardProfile)?.managed === 'always',
+  }
+  const data = config.context && {
+    name: 'data plane',
+    place: config.context.place,
+    sees: ({ collections }: Permit) => collections.length > 0,
+  }
+  return [safety, data].filter((plane) => plane !== undefined)
 }
 
 function toTarget(name: string, config: Config['targets'][string], credential: Target['credential']): Target {
@@ -146,5 +176,7 @@ function toTarget(name: string, config: Config['targets'][string], credential: T
     },
     deadlines: config.deadlines,
     simulated: config.simulated,
+    tags: config.tags,
+    jurisdiction: config.jurisdiction,
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PACKS } from '#policy/packs.ts'
 
 /*
  * The configuration file, and the only source of its reference: docs/reference/config.md and the JSON Schema for
@@ -213,6 +214,10 @@ const context = z
   .optional()
   .describe('The data plane. Absent: aliases can not be grounded.')
 
+const tags = z
+  .array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'use lower-case letters, digits, `.`, `_` and `-`'))
+  .default([])
+
 const price = z
   .strictObject({
     input: z.number().min(0).max(200).describe('USD for a million input tokens.'),
@@ -249,8 +254,43 @@ const target = z
       .boolean()
       .default(false)
       .describe('A stand-in answers: said in `/v1/models` and on the status page. Default false.'),
+    tags: tags.describe('What it was approved for, such as `hipaa-baa`: policies can read it. Default none.'),
+    jurisdiction: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Where it lies, such as `EU` or `DE`; default: where the region table says that `place` lies.'),
   })
   .describe('One deployment of a model in one cloud and region.')
+
+const timeZone = z
+  .string()
+  .refine(isTimeZone, 'write a time zone of the IANA database, such as `Europe/Berlin`')
+  .default('UTC')
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: zone })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const policies = z
+  .strictObject({
+    folder: z
+      .string()
+      .default('policies')
+      .describe('Folder with `*.cedar` files of your own, relative to this file. Default `policies`.'),
+    packs: z
+      .array(z.enum(PACKS))
+      .default([])
+      .describe('Shipped policy packs to load beside the folder, by name. Default none.'),
+    timeZone: timeZone.describe('Time zone in which policies read the hour and the weekday. Default `UTC`.'),
+  })
+  .prefault({})
+  .describe('Who may do what, and where a text may go.')
 
 const alias = z
   .strictObject({
@@ -261,12 +301,25 @@ const alias = z
       .string()
       .default('')
       .describe('Jurisdiction that policies can hold targets to, such as `EU`. Default none.'),
+    purpose: z
+      .string()
+      .default('')
+      .describe('What it is for, when a caller does not say; policies can read it. Default none.'),
+    tags: tags.describe('Labels that policies can read. Default none.'),
+    usdPerCallerAndDay: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'USD that one caller may spend on it a day (UTC). Policies read how near the caller is: `context.budget` is `under`, `near` (four fifths) or `over`. Absent: `none`.',
+      ),
   })
   .describe('A model name that clients use.')
 
 const collection = z
   .strictObject({
     title: z.string().default('').describe('What people call it.'),
+    labels: tags.describe('How its documents are classified, such as `phi`: policies can read it. Default none.'),
     folder: z.string().min(1).describe('Folder of documents (Markdown, HTML, text, PDF), relative to this file.'),
     readers: z
       .strictObject({
@@ -347,10 +400,7 @@ export const ConfigSchema = z.strictObject({
     .default('.thinplane')
     .describe('Folder for state: audit trail, keys. Relative to this file. Default `.thinplane`.'),
   identity,
-  policies: z
-    .string()
-    .default('policies')
-    .describe('Folder with `*.cedar` files, relative to this file. Default `policies`.'),
+  policies,
   guard,
   context,
   targets: z.record(name, target).default({}).describe('Targets by name.'),

@@ -41,6 +41,7 @@ function question(text: string, collections: readonly string[] = ['docs']): Grou
     includeUsage: false,
     ground: undefined,
     conversation: undefined,
+    purpose: undefined,
     rest: {},
   }
   return {
@@ -54,7 +55,16 @@ function question(text: string, collections: readonly string[] = ['docs']): Grou
       via: 'x',
       credentialId: '',
     },
-    permit: { alias: 'assistant', collections, guardProfile: 'balanced', policies: [] },
+    permit: {
+      alias: 'assistant',
+      collections,
+      purpose: '',
+      guardProfile: 'balanced',
+      jurisdictions: undefined,
+      retentionDays: undefined,
+      logging: 'standard',
+      policies: [],
+    },
     ask,
     topK: 4,
     residency: '',

@@ -14,6 +14,8 @@ export interface Ask {
   readonly ground: GroundAsk | undefined
   /** A conversation id that the client chose; placeholders stay the same within one conversation. */
   readonly conversation: string | undefined
+  /** What the caller says that the request is for; policies can read it. */
+  readonly purpose: string | undefined
   /** Fields of the caller's dialect that have no place above; a target of the same dialect gets them unchanged. */
   readonly rest: Readonly<Record<string, unknown>>
 }

@@ -18,6 +18,10 @@ export interface Target {
   readonly deadlines: Deadlines
   /** True when a stand-in answers: said in `/v1/models` and on the status page. */
   readonly simulated: boolean
+  /** What the target was approved for, such as `hipaa-baa`: for policies. */
+  readonly tags: readonly string[]
+  /** Where the place lies, when the region table does not know it or it differs. */
+  readonly jurisdiction: string | undefined
 }
 
 /** USD for a million tokens, with where the figure comes from and when it was read. */
@@ -50,4 +54,10 @@ export interface Alias {
   readonly topK: number
   /** Jurisdiction label that policies can read, such as `EU`; empty when none. */
   readonly residency: string
+  /** What it is for, when the caller does not say; empty when nothing. */
+  readonly purpose: string
+  /** Free labels for policies. */
+  readonly tags: readonly string[]
+  /** USD that one caller may spend a day (UTC); policies read how near it is. Undefined: no budget. */
+  readonly usdPerCallerAndDay: number | undefined
 }

@@ -41,6 +41,7 @@ function draft(texts: readonly string[], profile = PROFILE): Draft {
     includeUsage: false,
     ground: undefined,
     conversation: undefined,
+    purpose: undefined,
     rest: {},
   }
   const vaults = createVaults(new Uint8Array(32))

@@ -40,6 +40,7 @@ function ask(messages: readonly Message[], more: Partial<Ask> = {}): Ask {
     includeUsage: false,
     ground: undefined,
     conversation: undefined,
+    purpose: undefined,
     rest: {},
     ...more,
   }

@@ -1,25 +1,28 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DetailedError } from '@cedar-policy/cedar-wasm/nodejs'
+import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+import { type PolicyObligations, readObligations } from './obligations.ts'
+import { type Reads, readsOf } from './reads.ts'
 import { POLICY_SCHEMA } from './schema.ts'
 
 /** One policy of a folder. */
-export interface LoadedPolicy {
+export interface LoadedPolicy extends PolicyObligations {
   /** Its `@id` annotation, else `<file>#<n>`. */
   readonly id: string
   readonly text: string
+  readonly json: PolicyJson
+  /** Path below the folder's parent, for messages: `policies/developers.cedar`. */
   readonly file: string
-  /** `@guard("strict")`: the guard profile that a permit obliges to; undefined when it names none. */
-  readonly guard: string | undefined
-  /** `@reason("...")`: what the caller is told when a forbid decides. */
-  readonly reason: string | undefined
+  /** Line, from 1, where it begins. */
+  readonly line: number
 }
 
 export interface LoadedPolicies {
   readonly policies: ReadonlyMap<string, LoadedPolicy>
+  readonly reads: Reads
 }
 
-/** A policy folder that can not be used: every problem with its file and line. */
+/** Policy folders that can not be used: every problem with its file and line. */
 export class PolicyProblems extends Error {
   readonly problems: readonly string[]
 
@@ -36,19 +39,20 @@ export function cedar() {
 }
 
 /**
- * Reads every `*.cedar` file of a folder and validates it against the schema.
+ * Reads every `*.cedar` file of the folders and validates all of them together against the schema.
  * @throws {PolicyProblems} with all that is wrong; nothing is used then.
  */
-export async function loadPolicies(folder: string): Promise<LoadedPolicies> {
-  const names = (await listFolder(folder)).filter((name) => name.endsWith('.cedar')).toSorted()
-  if (names.length === 0)
-    throw new PolicyProblems([`${folder}: there is no \`.cedar\` file, so nothing would be permitted`])
+export async function loadPolicies(folders: readonly string[]): Promise<LoadedPolicies> {
   const policies = new Map<string, LoadedPolicy>()
   const problems: string[] = []
-  for (const name of names) await loadFile(join(folder, name), name, policies, problems)
+  for (const folder of folders) {
+    const names = (await listFolder(folder)).filter((name) => name.endsWith('.cedar')).toSorted()
+    if (names.length === 0) problems.push(`${folder}: there is no \`.cedar\` file, so nothing would be decided by it`)
+    for (const name of names) await loadFile(join(folder, name), name, policies, problems)
+  }
   if (problems.length === 0) problems.push(...(await validate(policies)))
   if (problems.length > 0) throw new PolicyProblems(problems)
-  return { policies }
+  return { policies, reads: readsOf([...policies.values()].map(({ json }) => json)) }
 }
 
 async function listFolder(folder: string): Promise<string[]> {
@@ -73,13 +77,28 @@ async function loadFile(
       problems.push(`${file}:${lineOf(text, error)}: ${error.message}${error.help === null ? '' : ` (${error.help})`}`)
     return
   }
+  if (parts.policy_templates.length > 0)
+    problems.push(`${file}: templates (\`?principal\`, \`?resource\`) are not used here, write the policy out`)
+  let from = 0
   for (const [index, policyText] of parts.policies.entries()) {
+    const at = text.indexOf(policyText, from)
+    if (at !== -1) from = at
+    const line = text.slice(0, from).split('\n').length
     const json = policyToJson(policyText)
-    const annotations = json.type === 'success' ? (json.json.annotations ?? {}) : {}
+    if (json.type === 'failure') {
+      problems.push(...json.errors.map(({ message }) => `${file}:${line}: ${message}`))
+      continue
+    }
+    const annotations = json.json.annotations ?? {}
     const id = annotations['id'] ?? `${file}#${index + 1}`
     const existing = policies.get(id)
-    if (existing !== undefined) problems.push(`${file}: the id \`${id}\` is used in ${existing.file} too`)
-    policies.set(id, { id, text: policyText, file, guard: annotations['guard'], reason: annotations['reason'] })
+    if (existing !== undefined)
+      problems.push(`${file}:${line}: the id \`${id}\` is used in ${existing.file}:${existing.line} too`)
+    const obligations = readObligations(annotations, (message) =>
+      problems.push(`${file}:${line}: policy \`${id}\`: ${message}`),
+    )
+    policies.set(id, { id, text: policyText, json: json.json, file, line, ...obligations })
+    from += policyText.length
   }
 }
 
@@ -88,13 +107,25 @@ async function validate(policies: ReadonlyMap<string, LoadedPolicy>): Promise<st
   const answer = engine.validate({
     validationSettings: { mode: 'strict' },
     schema: POLICY_SCHEMA,
-    policies: { staticPolicies: Object.fromEntries([...policies.values()].map(({ id, text }) => [id, text])) },
+    policies: { staticPolicies: staticPolicies(policies) },
   })
   if (answer.type === 'failure') return answer.errors.map(({ message }) => message)
   return answer.validationErrors.map(({ policyId, error }) => {
     const policy = policies.get(policyId)
-    return `${policy?.file ?? policyId}: policy \`${policyId}\`: ${error.message}${error.help === null ? '' : ` (${error.help})`}`
+    const line = policy === undefined ? 0 : policy.line + lineOf(policy.text, error) - 1
+    return `${policy?.file ?? policyId}:${line}: policy \`${policyId}\`: ${withoutId(error.message, policyId)}${error.help === null ? '' : ` (${error.help})`}`
   })
+}
+
+/** Texts by id, as the engine takes them. */
+export function staticPolicies(policies: ReadonlyMap<string, LoadedPolicy>): Record<string, string> {
+  return Object.fromEntries([...policies.values()].map(({ id, text }) => [id, text]))
+}
+
+/** Cedar begins its messages with the id; ours says it already. */
+function withoutId(message: string, id: string): string {
+  const lead = `for policy \`${id}\`, `
+  return message.startsWith(lead) ? message.slice(lead.length) : message
 }
 
 /** Line number, from 1, of where an error points. Cedar counts in bytes. */

@@ -10,7 +10,8 @@ import type { FindingCount } from '#contract/screened.ts'
 import type { Alias, Target } from '#contract/target.ts'
 import { type PolicyEngine, createPolicyEngine } from './engine.ts'
 import { PolicyProblems, loadPolicies } from './load.ts'
-import { type PolicyDeps, permit, release } from './permit.ts'
+import { createClock } from './moment.ts'
+import { type PolicyDeps, type PolicyOptions, openPolicy, permit, release } from './permit.ts'
 
 const FOLDER = fileURLToPath(new URL('../../policies', import.meta.url))
 
@@ -28,7 +29,17 @@ function principal(...roles: readonly string[]): Principal {
 }
 
 function alias(name: string, changes: Partial<Alias> = {}): Alias {
-  return { name, targets: ['us', 'eu'], collections: [], topK: 6, residency: '', ...changes }
+  return {
+    name,
+    targets: ['us', 'eu'],
+    collections: [],
+    topK: 6,
+    residency: '',
+    purpose: '',
+    tags: [],
+    usdPerCallerAndDay: undefined,
+    ...changes,
+  }
 }
 
 function ask(changes: Partial<Ask> = {}): Ask {
@@ -43,13 +54,14 @@ function ask(changes: Partial<Ask> = {}): Ask {
     includeUsage: false,
     ground: undefined,
     conversation: undefined,
+    purpose: undefined,
     rest: {},
     ...changes,
   }
 }
 
 function target(name: string, region: string): Target {
-  return { name, provider: 'bedrock', place: { cloud: 'aws', region } } as Target
+  return { name, provider: 'bedrock', place: { cloud: 'aws', region }, tags: [], simulated: false } as unknown as Target
 }
 
 const TARGETS = [target('us', 'us-east-1'), target('eu', 'eu-central-1')]
@@ -60,27 +72,36 @@ const ALIASES = [
   alias('mars', { residency: 'MARS' }),
 ]
 
+/** A Wednesday, 10:30 UTC. */
+const NOW = Date.UTC(2026, 10, 25, 10, 30)
+
 /** The engine with a count of how often it was really asked. */
-async function deps(folder = FOLDER): Promise<PolicyDeps & { readonly asked: () => number }> {
-  const real = await createPolicyEngine(await loadPolicies(folder))
+async function deps(
+  folder = FOLDER,
+  changes: Partial<PolicyOptions> = {},
+): Promise<PolicyDeps & { readonly asked: () => number }> {
+  const real = await createPolicyEngine(await loadPolicies([folder]))
   let asked = 0
   const engine: PolicyEngine = {
-    policies: real.policies,
-    decide: (key, question) =>
-      real.decide(key, () => {
-        asked += 1
-        return question()
-      }),
+    ...real,
+    decide: (question) => {
+      asked += 1
+      return real.decide(question)
+    },
   }
-  return {
+  const opened = openPolicy({
     engine,
     aliases: new Map(ALIASES.map((each) => [each.name, each])),
-    collections: new Set(['docs', 'people']),
-    profiles: ['strict', 'balanced'],
-    defaultProfile: 'balanced',
-    jurisdiction: ({ place }) => (place.region.startsWith('eu') ? 'EU' : 'US'),
-    asked: () => asked,
-  }
+    collections: new Map(['docs', 'people'].map((name) => [name, { name, labels: [] }])),
+    guards: { profiles: ['strict', 'balanced'], defaultProfile: 'balanced' },
+    jurisdiction: ({ region }) => (region.startsWith('eu') ? 'EU' : 'US'),
+    planes: [],
+    clock: createClock('UTC'),
+    nowEpochMs: () => NOW,
+    budget: () => 'none',
+    ...changes,
+  })
+  return { ...opened, asked: () => asked }
 }
 
 /** A folder of policies for one test. */
@@ -103,7 +124,11 @@ test('a developer may use a model, and the permit says why and under which guard
   assert.deepEqual(permit(await deps(), principal('developer'), ask()), {
     alias: 'chat',
     collections: [],
+    purpose: '',
     guardProfile: 'balanced',
+    jurisdictions: undefined,
+    retentionDays: undefined,
+    logging: 'standard',
     policies: ['developers-use-models'],
   })
 })
@@ -197,6 +222,7 @@ test('every target is released for a text without residency', async () => {
   assert.deepEqual(release(own, principal('developer'), given, { found: [found('EMAIL_ADDRESS')], targets: TARGETS }), {
     targets: ['us', 'eu'],
     forbidden: [],
+    policies: ['text-goes-to-the-targets-of-its-alias'],
   })
 })
 
@@ -206,6 +232,7 @@ test('residency keeps a text from targets elsewhere, and the answer says which p
   assert.deepEqual(release(own, principal('developer'), given, { found: [], targets: TARGETS }), {
     targets: ['eu'],
     forbidden: [{ target: 'us', policies: ['residency'] }],
+    policies: ['text-goes-to-the-targets-of-its-alias'],
   })
 })
 
@@ -222,24 +249,25 @@ test('a text that may go nowhere is refused with the reason of the policy', asyn
 test('what was asked before is answered from memory, and whatever differs is asked again', async () => {
   const own = await deps()
   const steps: readonly (readonly [what: string, run: () => unknown, asks: number])[] = [
-    ['first', () => permit(own, principal('developer'), ask()), 1],
+    ['first', () => permit(own, principal('developer'), ask()), 2],
     ['the same caller in another object', () => permit(own, principal('developer'), ask()), 0],
-    ['another role', () => permit(own, principal('developer', 'restricted'), ask()), 1],
-    ['another dialect', () => permit(own, principal('developer'), ask({ dialect: 'anthropic-messages' })), 1],
-    ['another subject', () => permit(own, { ...principal('developer'), subject: 'bob' }, ask()), 1],
-    ['another tenant', () => permit(own, { ...principal('developer'), tenant: 'fabrikam' }, ask()), 1],
+    ['another role', () => permit(own, principal('developer', 'restricted'), ask()), 2],
+    ['another dialect', () => permit(own, principal('developer'), ask({ dialect: 'anthropic-messages' })), 2],
+    ['a purpose', () => permit(own, principal('developer'), ask({ purpose: 'support' })), 2],
+    ['another subject', () => permit(own, { ...principal('developer'), subject: 'bob' }, ask()), 2],
+    ['another tenant', () => permit(own, { ...principal('developer'), tenant: 'fabrikam' }, ask()), 2],
     [
       'another credential of the same caller',
       () => permit(own, { ...principal('developer'), credentialId: 'u2' }, ask()),
       0,
     ],
-    ['a collection', () => permit(own, principal('developer'), ask({ alias: 'assistant' })), 2],
+    ['a collection', () => permit(own, principal('developer'), ask({ alias: 'assistant' })), 3],
     ['the collection again', () => permit(own, principal('developer'), ask({ alias: 'assistant' })), 0],
     ['a release of two targets', () => releaseOf(own, []), 2],
     ['the same release', () => releaseOf(own, []), 0],
     ['another finding', () => releaseOf(own, ['SECRET']), 2],
-    ['findings in another order', () => releaseOf(own, ['EMAIL_ADDRESS', 'SECRET']), 2],
-    ['findings in their first order', () => releaseOf(own, ['SECRET', 'EMAIL_ADDRESS', 'SECRET']), 0],
+    ['two findings', () => releaseOf(own, ['EMAIL_ADDRESS', 'SECRET']), 2],
+    ['the same findings in another order', () => releaseOf(own, ['SECRET', 'EMAIL_ADDRESS', 'SECRET']), 0],
   ]
   for (const [what, run, asks] of steps) {
     const before = own.asked()
@@ -249,7 +277,7 @@ test('what was asked before is answered from memory, and whatever differs is ask
 })
 
 function releaseOf(own: PolicyDeps, types: readonly string[]): unknown {
-  const given = { alias: 'chat', collections: [], guardProfile: 'balanced', policies: [] }
+  const given = permit(own, principal('developer'), ask())
   return release(own, principal('developer'), given, { found: types.map(found), targets: TARGETS })
 }
 
@@ -275,7 +303,7 @@ test('policies without an id are named by their file and place', () =>
   withPolicies(
     { 'a.cedar': `${PERMIT}\n@id("second") @guard("strict") ${PERMIT}`, 'notes.txt': 'not a policy' },
     async (folder) => {
-      const { policies } = await loadPolicies(folder)
+      const { policies } = await loadPolicies([folder])
       assert.deepEqual(
         [...policies.values()].map(({ id, file, guard, reason }) => ({ id, file, guard, reason })),
         [
@@ -305,25 +333,25 @@ const broken: readonly (readonly [
   [
     'the same id twice',
     { 'a.cedar': `@id("x") ${PERMIT}`, 'b.cedar': `@id("x") ${PERMIT}` },
-    [/^b\.cedar: the id `x` is used in a\.cedar too$/],
+    [/^b\.cedar:1: the id `x` is used in a\.cedar:1 too$/],
   ],
   [
     'an attribute that does not exist',
     { 'a.cedar': '@id("x") permit (principal, action, resource) when { principal.age > 3 };' },
-    [/^a\.cedar: policy `x`: .*age/],
+    [/^a\.cedar:1: policy `x`: .*age/],
   ],
   [
     'an entity that does not exist',
     { 'a.cedar': '@id("x") permit (principal == User::"a", action, resource);' },
-    [/^a\.cedar: policy `x`: .*User/],
+    [/^a\.cedar:1: policy `x`: .*User/],
   ],
-  ['an empty folder', {}, [/: there is no `\.cedar` file, so nothing would be permitted$/]],
+  ['an empty folder', {}, [/: there is no `\.cedar` file, so nothing would be decided by it$/]],
 ]
 
 for (const [what, files, problems] of broken) {
   test(`${what} is a problem with its file and line`, () =>
     withPolicies(files, async (folder) => {
-      const error = await loadPolicies(folder).then(
+      const error = await loadPolicies([folder]).then(
         () => undefined,
         (thrown: unknown) => thrown,
       )
@@ -335,7 +363,7 @@ for (const [what, files, problems] of broken) {
 
 test('a folder that is not there is a problem too', async () => {
   const folder = join(tmpdir(), 'thinplane-no-such-folder')
-  await assert.rejects(loadPolicies(folder), {
+  await assert.rejects(loadPolicies([folder]), {
     name: 'PolicyProblems',
     problems: [`${folder}: the folder can not be read`],
   })

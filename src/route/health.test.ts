@@ -88,7 +88,16 @@ test('the wait for several targets is that of the first that may be tried', () =
 })
 
 const TARGETS = new Map(['a', 'b', 'c'].map((name): [string, Target] => [name, { name } as Target]))
-const ALIAS: Alias = { name: 'chat', targets: ['b', 'a', 'gone', 'c'], collections: [], topK: 6, residency: '' }
+const ALIAS: Alias = {
+  name: 'chat',
+  targets: ['b', 'a', 'gone', 'c'],
+  collections: [],
+  topK: 6,
+  residency: '',
+  purpose: '',
+  tags: [],
+  usdPerCallerAndDay: undefined,
+}
 
 test('targets are chosen in the order of the alias, of those that are released and in', () => {
   const { health } = clocked()
@@ -97,7 +106,7 @@ test('targets are chosen in the order of the alias, of those that are released a
     targetsOf(deps, ALIAS).map(({ name }) => name),
     ['b', 'a', 'c'],
   )
-  const release = { targets: ['a', 'c', 'b'], forbidden: [] }
+  const release = { targets: ['a', 'c', 'b'], forbidden: [], policies: [] }
   assert.deepEqual(
     choose(deps, ALIAS, release).map(({ name }) => name),
     ['b', 'a', 'c'],
@@ -108,7 +117,7 @@ test('targets are chosen in the order of the alias, of those that are released a
     ['a', 'c'],
   )
   assert.deepEqual(
-    choose(deps, ALIAS, { targets: ['c'], forbidden: [] }).map(({ name }) => name),
+    choose(deps, ALIAS, { targets: ['c'], forbidden: [], policies: [] }).map(({ name }) => name),
     ['c'],
   )
 })
@@ -117,10 +126,13 @@ test('when every released target is out the caller learns when to come back, wha
   const { health } = clocked()
   health.failed('a', 2.5)
   health.failed('b', 9)
-  assert.throws(() => choose({ targets: TARGETS, health }, ALIAS, { targets: ['b', 'a'], forbidden: [] }), {
-    name: 'Refusal',
-    code: 'ROUTE_NO_TARGET',
-    message: 'every target of model `chat` is out, try again in 3 s',
-    retryAfterS: 3,
-  })
+  assert.throws(
+    () => choose({ targets: TARGETS, health }, ALIAS, { targets: ['b', 'a'], forbidden: [], policies: [] }),
+    {
+      name: 'Refusal',
+      code: 'ROUTE_NO_TARGET',
+      message: 'every target of model `chat` is out, try again in 3 s',
+      retryAfterS: 3,
+    },
+  )
 })

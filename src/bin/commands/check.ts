@@ -2,6 +2,7 @@ import { ConfigProblems, loadConfig, showProblem } from '#config/load.ts'
 import { resolveCredential } from '#config/secrets.ts'
 import type { Problem } from '#config/load.ts'
 import { PolicyProblems, loadPolicies } from '#policy/load.ts'
+import { packFolder } from '#policy/packs.ts'
 import type { Command } from '#bin/command.ts'
 
 export const command: Command = {
@@ -43,7 +44,10 @@ async function problemsOf(file: string): Promise<Problem[]> {
   const { contentSafety } = loaded.config.guard
   if (contentSafety !== undefined) resolveCredential(contentSafety.credential, 'guard.contentSafety.credential', lookUp)
   try {
-    const { policies } = await loadPolicies(loaded.resolve(loaded.config.policies))
+    const { policies } = await loadPolicies([
+      loaded.resolve(loaded.config.policies.folder),
+      ...loaded.config.policies.packs.map(packFolder),
+    ])
     for (const { id, guard, file: policyFile } of policies.values()) {
       if (guard === undefined || Object.hasOwn(loaded.config.guard.profiles, guard)) continue
       problems.push({

@@ -18,6 +18,7 @@ const ASK: Ask = {
   includeUsage: false,
   ground: undefined,
   conversation: undefined,
+  purpose: undefined,
   rest: { response_format: { type: 'json_object' } },
 }
 

@@ -15,6 +15,8 @@ const TARGET: Target = {
   price: { usdPerMillionInput: 0, usdPerMillionCachedInput: 0, usdPerMillionOutput: 0, source: '' },
   deadlines: { connectMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
   simulated: false,
+  tags: [],
+  jurisdiction: undefined,
 }
 
 const ASK: Ask = {
@@ -28,6 +30,7 @@ const ASK: Ask = {
   includeUsage: false,
   ground: undefined,
   conversation: undefined,
+  purpose: undefined,
   rest: {},
 }
 

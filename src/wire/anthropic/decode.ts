@@ -51,6 +51,7 @@ export function decode(body: string): Ask {
     includeUsage: true,
     ground: own.ground,
     conversation: own.conversation,
+    purpose: own.purpose,
     rest: restOf(request, KNOWN),
   }
 }

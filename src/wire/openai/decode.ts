@@ -63,6 +63,7 @@ export function decode(body: string): Ask {
     includeUsage: decodeIncludeUsage(request['stream_options']),
     ground: own.ground,
     conversation: own.conversation,
+    purpose: own.purpose,
     rest: restOf(request, KNOWN),
   }
 }
