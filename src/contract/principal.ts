@@ -15,4 +15,6 @@ export interface Principal {
   readonly via: string
   /** Id of the credential itself: the token's `uti`/`jti`, or the key id. For attribution and deny lists. */
   readonly credentialId: string
+  /** Present when an autonomous agent acts: what its token says about it, for attribution. */
+  readonly agent?: Readonly<Record<string, unknown>> | undefined
 }

@@ -13,8 +13,7 @@ export function principalName(principal: Principal): string {
   const known = namesByPrincipal.get(principal)
   if (known !== undefined) return known
   const { tenant, subject, kind, via, client, roles, groups } = principal
-  const agent = 'agent' in principal && principal.agent !== undefined
-  const facts = JSON.stringify([tenant, subject, kind, via, client, roles, groups, agent])
+  const facts = JSON.stringify([tenant, subject, kind, via, client, roles, groups, principal.agent !== undefined])
   let name = namesByFacts.get(facts)
   if (name === undefined) {
     names += 1

@@ -149,16 +149,11 @@ function entitiesOf(principal: Principal, resource: Question['resource']): Entit
         kind: principal.kind,
         via: principal.via,
         client: principal.client ?? '',
-        agent: isAgent(principal),
+        agent: principal.agent !== undefined,
       },
       parents,
     },
     ...parents.map((parent) => ({ uid: parent, attrs: {}, parents: [] })),
     { uid: uid(resource.type, resource.id), attrs: { ...resource.attributes }, parents: [] },
   ]
-}
-
-/** Whether an autonomous agent acts, by its own identity or for a person. */
-function isAgent(principal: Principal): boolean {
-  return 'agent' in principal && principal.agent !== undefined
 }
