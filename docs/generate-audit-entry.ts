@@ -5,6 +5,8 @@ import { code, pageHead, table } from './generate-markdown.ts'
 const TYPES: readonly (readonly [type: string, file: string])[] = [
   ['Entry', 'entry.ts'],
   ['EntryPrincipal', 'entry.ts'],
+  ['EntryPolicy', 'entry.ts'],
+  ['EntryDigests', 'entry.ts'],
   ['EntrySafety', 'entry.ts'],
   ['Attempt', 'entry.ts'],
   ['StageTime', 'entry.ts'],
@@ -23,8 +25,6 @@ const UNIONS: readonly (readonly [type: string, file: string])[] = [
 
 /** What a field means where its name and the code's own comment leave that open. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  'Entry.seq': 'Place in the trail, from 0.',
-  'Entry.prev': 'Hash of the entry before, 64 hex digits; zeros for the first.',
   'Entry.id': 'The request id, as in `x-request-id`. It begins with the time, so ids sort by it.',
   'Entry.traceId': 'W3C trace id, 32 hex digits.',
   'Entry.atEpochMs': 'When the request arrived, epoch milliseconds.',
@@ -35,14 +35,21 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'Entry.stream': 'Whether the caller asked for a stream.',
   'Entry.alias': 'Model alias that the caller named; empty when the body was not read.',
   'Entry.principal': 'Absent when the caller was not identified.',
-  'Entry.policy':
-    'Ids of the policies that decided, the guard profile that they chose, and targets that were forbidden for this text.',
+  'Entry.policy': 'What policy was asked, and what it answered.',
+  'Entry.model': 'Model of that target.',
+  'Entry.digests': 'Keyed digests of what was said.',
+  'EntryPolicy.guardProfile': 'Guard profile that applied.',
+  'EntryPolicy.collections': 'Collections that the request was grounded on.',
+  'EntryPolicy.purpose': 'What the caller said it is for, else what the alias is for.',
+  'EntryPolicy.retentionDays': 'Days that databases keep what is known about it; absent: no bound.',
+  'EntryPolicy.logging': '`pseudonymous`: subject, client, credential and address are keyed digests.',
   'Entry.findings': 'What the guard found in prompt, passages and answer.',
   'Entry.receipt': 'What the data plane read; absent when it was not asked.',
   'Entry.target': 'The target that answered; empty when none did.',
   'Entry.usage': 'Tokens.',
   'Entry.crossings': 'Calls that left for another cloud.',
   'Entry.stages': 'Stages of the journey as they ended.',
+  'EntryPrincipal.groupCount': 'How many groups the caller is in.',
   'EntryPrincipal.subject': 'Stable id inside the tenant.',
   'EntryPrincipal.tenant': "Directory of the token, or the key's tenant.",
   'EntryPrincipal.kind': '`user`, `app` or `key`.',

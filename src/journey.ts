@@ -48,7 +48,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
 
   const principal = await recorder.stage('identify', () => identify(world.identity, call, trip))
   recorder.identified(principal)
-  const ask = await recorder.stage('receive', call.ask)
+  const ask = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
   recorder.asked(ask)
 
   const permit = recorder.stageNow('permit', () => decide(world.policy, principal, ask))

@@ -13,6 +13,7 @@ import { type Log, errorFacts } from '#observe/log.ts'
 import { type OtlpExporter, createOtlpExporter } from '#observe/otlp.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
 import { createSpend } from '#policy/spend.ts'
+import { openTenantDigests } from '#record/digests.ts'
 import { openAuditLog } from '#record/log.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
@@ -67,6 +68,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
     health: createHealth(Date.now),
     spend,
+    digests: openTenantDigests(join(dataFolder, 'tenants')),
     environment: options.environment,
     onEntry: (entry, text) => {
       recent.push(entry.id, text)

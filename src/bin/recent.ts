@@ -1,4 +1,5 @@
 import type { Entry } from '#contract/entry.ts'
+import { entryOf } from '#record/ocsf.ts'
 
 /** The latest audit entries of this process, for the status page. */
 export interface Recent {
@@ -25,11 +26,13 @@ export function createRecent(capacity: number): Recent {
     },
     list(limit) {
       const count = Math.min(limit, texts.length)
-      return Array.from({ length: count }, (_, back) => JSON.parse(texts[at(back)] ?? '') as Entry)
+      return Array.from({ length: count }, (_, back) => entryOf(texts[at(back)] ?? '')).filter(
+        (entry) => entry !== undefined,
+      )
     },
     find(id) {
       const found = ids.indexOf(id)
-      return found === -1 ? undefined : (JSON.parse(texts[found] ?? '') as Entry)
+      return found === -1 ? undefined : entryOf(texts[found] ?? '')
     },
   }
 }

@@ -1,20 +1,19 @@
 import type { Entry } from '#contract/entry.ts'
 
 /** One entry as a person reads it: outcome, stages as bars, crossings as a table, findings, target, cost. */
-export function showEntry(json: string): string {
-  const entry = JSON.parse(json) as Entry & { readonly seq: number; readonly prev: string }
+export function showEntry(entry: Entry): string {
   const blocks = [head(entry), stages(entry), crossings(entry), findings(entry), attempts(entry), sources(entry)]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }
 
-function head(entry: Entry & { readonly seq: number }): string {
+function head(entry: Entry): string {
   const principal = entry.principal
   const who =
     principal === undefined
       ? 'not identified'
       : `${principal.kind} ${principal.subject} of ${principal.tenant}, roles ${principal.roles.join(', ') || 'none'}, by ${principal.via}`
   const rows: readonly (readonly [string, string])[] = [
-    ['request', `${entry.id}   entry ${entry.seq}   ${new Date(entry.atEpochMs).toISOString()}`],
+    ['request', `${entry.id}   ${new Date(entry.atEpochMs).toISOString()}`],
     [
       'outcome',
       `${entry.outcome} (${entry.status}${entry.code === '' ? '' : ` ${entry.code}`}) in ${entry.ms} ms${entry.firstContentMs < 0 ? '' : `, first content after ${entry.firstContentMs} ms`}`,
@@ -32,12 +31,28 @@ function head(entry: Entry & { readonly seq: number }): string {
       'safety',
       `${entry.safety.verdict}${entry.safety.over.map(({ category, severity }) => ` ${category} ${severity}`).join(',')}`,
     ],
+    ['bound', bounds(entry)],
+    [
+      'digests',
+      `prompt ${entry.digests.prompt.slice(0, 16) || 'none'}   answer ${entry.digests.answer.slice(0, 16) || 'none'}`,
+    ],
     ['tokens', tokens(entry)],
     ['cost', `model ${usd(entry.cost.modelMicroUsd)}, egress ${usd(entry.cost.egressMicroUsd)}`],
     ['lag', `${entry.lag.stage} in ${entry.lag.place}: ${entry.lag.ms} ms`],
     ['trace', entry.traceId],
   ]
   return rows.map(([name, value]) => `${name.padEnd(9)}${value}`).join('\n')
+}
+
+/** What policy obliged to. */
+function bounds({ policy: { jurisdictions, retentionDays, logging, purpose } }: Entry): string {
+  const parts = [
+    purpose === '' ? '' : `purpose ${purpose}`,
+    jurisdictions === undefined ? '' : `to ${jurisdictions.join(', ')}`,
+    retentionDays === undefined ? '' : `kept ${retentionDays} days`,
+    logging === 'standard' ? '' : logging,
+  ].filter((part) => part !== '')
+  return parts.join('   ') || 'to nothing'
 }
 
 function tokens({ usage, usageEstimated }: Entry): string {

@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   guard: () => import('./commands/guard.ts'),
   ingest: () => import('./commands/ingest.ts'),
   audit: () => import('./commands/audit.ts'),
+  policy: () => import('./commands/policy.ts'),
   bench: () => import('./commands/bench.ts'),
   simclouds: () => import('./commands/simclouds.ts'),
 }

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import type { Cross } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
 import type { Permit } from '#contract/permit.ts'
-import type { Alias, Target } from '#contract/target.ts'
+import type { Target } from '#contract/target.ts'
 import { ConfigProblems, type LoadedConfig, type Problem } from '#config/load.ts'
 import type { Config } from '#config/schema.ts'
 import { resolveCredential } from '#config/secrets.ts'
@@ -14,16 +14,12 @@ import { createEntraIssuer } from '#identity/entra.ts'
 import { openKeyRing } from '#identity/key.ts'
 import { createOidcIssuer } from '#identity/oidc.ts'
 import type { World } from '#journey'
-import { regionOf } from '#planner/regions.ts'
-import { createPolicyEngine } from '#policy/engine.ts'
-import { loadPolicies } from '#policy/load.ts'
-import { createClock } from '#policy/moment.ts'
-import { packFolder } from '#policy/packs.ts'
 import { type PolicyOptions, openPolicy } from '#policy/permit.ts'
-import type { CollectionFacts } from '#policy/question.ts'
 import type { Spend } from '#policy/spend.ts'
+import type { TenantDigests } from '#record/digests.ts'
 import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
+import { setUpPolicy } from './policy-setup.ts'
 import { readKeys } from './state.ts'
 
 /** What outlives a reload of the configuration. */
@@ -35,6 +31,7 @@ export interface Lasting {
   readonly passports: PassportOffice
   readonly health: Health
   readonly spend: Spend
+  readonly digests: TenantDigests
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly onEntry: (entry: Entry, text: string) => void
   readonly onBug: (requestId: string, cause: unknown) => void
@@ -56,8 +53,8 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   const keysFile = isAbsolute(config.identity.keysFile)
     ? config.identity.keysFile
     : join(loaded.resolve(config.data), config.identity.keysFile)
-  const policyFolder = loaded.resolve(config.policies.folder)
-  const engine = await createPolicyEngine(await loadPolicies([policyFolder, ...config.policies.packs.map(packFolder)]))
+  const policy = await setUpPolicy(loaded)
+  const { engine } = policy
   const profiles = new Map(
     Object.entries(config.guard.profiles).map(([name, profile]): [string, GuardProfile] => [
       name,
@@ -79,12 +76,6 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
       toTarget(name, target, credential(target.credential, `targets.${name}.credential`)),
     ]),
   )
-  const aliases = new Map(
-    Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [
-      name,
-      { name, ...alias, usdPerCallerAndDay: alias.usdPerCallerAndDay },
-    ]),
-  )
   const now = Date.now
   const world: World = {
     identity: {
@@ -96,13 +87,8 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
       ),
     },
     policy: openPolicy({
-      engine,
-      aliases,
-      collections: collectionsOf(config),
-      guards: { profiles: [...profiles.keys()], defaultProfile: config.guard.defaultProfile },
-      jurisdiction: (place) => regionOf(place)?.jurisdiction ?? '',
+      ...policy,
       planes: planesOf(config, profiles),
-      clock: createClock(config.policies.timeZone),
       nowEpochMs: now,
       budget: (principal, alias) => lasting.spend.state(principal, alias),
     }),
@@ -128,19 +114,17 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     },
     route: { targets, health: lasting.health },
     infer: { cross: lasting.cross, health: lasting.health },
-    record: { log: lasting.log, place: config.place, nowEpochMs: now, onEntry: lasting.onEntry, onBug: lasting.onBug },
+    record: {
+      log: lasting.log,
+      digests: lasting.digests,
+      place: config.place,
+      nowEpochMs: now,
+      onEntry: lasting.onEntry,
+      onBug: lasting.onBug,
+    },
   }
   if (problems.length > 0) throw new ConfigProblems(loaded.file, problems)
-  return { world, loaded, keysFile, policyFolder }
-}
-
-/** Collections that clients may name: those of the file's data plane and those of the aliases. */
-function collectionsOf(config: Config): ReadonlyMap<string, CollectionFacts> {
-  const described = config.dataPlane?.collections ?? {}
-  const named = Object.values(config.aliases).flatMap(({ collections }) => collections)
-  return new Map(
-    [...Object.keys(described), ...named].map((name) => [name, { name, labels: described[name]?.labels ?? [] }]),
-  )
+  return { world, loaded, keysFile, policyFolder: loaded.resolve(config.policies.folder) }
 }
 
 /** The planes beside the models that see a request's text: an obligation to stay in a jurisdiction binds them too. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PACKS } from '#policy/packs.ts'
+import { POLICY_PACKS } from '#contract/policy-pack.ts'
 
 /*
  * The configuration file, and the only source of its reference: docs/reference/config.md and the JSON Schema for
@@ -284,7 +284,7 @@ const policies = z
       .default('policies')
       .describe('Folder with `*.cedar` files of your own, relative to this file. Default `policies`.'),
     packs: z
-      .array(z.enum(PACKS))
+      .array(z.enum(POLICY_PACKS))
       .default([])
       .describe('Shipped policy packs to load beside the folder, by name. Default none.'),
     timeZone: timeZone.describe('Time zone in which policies read the hour and the weekday. Default `UTC`.'),

@@ -9,8 +9,10 @@ export interface Call {
   readonly authorization: string | undefined
   readonly apiKey: string | undefined
   readonly trip: Trip
-  /** Reads and decodes the body; called once, after the caller is known. */
-  readonly ask: () => Promise<Ask>
+  /** Address that the request came from. */
+  readonly peer: string
+  /** Reads and decodes the body; called once, after the caller is known. `seen` is told the body's text. */
+  readonly ask: (seen: (body: string) => void) => Promise<Ask>
 }
 
 /** What the journey gives back once the first content is here. */

@@ -1,15 +1,11 @@
 import type { Usage } from './event.ts'
 import type { Crossing } from './crossing.ts'
 import type { FindingCount } from './screened.ts'
+import type { Logging } from './permit.ts'
 import type { Receipt } from './context.ts'
 
 /** One record of the audit trail: how one request ended. Types, counts and digests, never prompt text. */
 export interface Entry {
-  /** Form of this record. */
-  readonly v: 1
-  /** Place in the trail from 0, and the hash of the entry before; set by the log when it is written. */
-  seq: number
-  prev: string
   readonly id: string
   readonly traceId: string
   readonly atEpochMs: number
@@ -25,11 +21,10 @@ export interface Entry {
   readonly stream: boolean
   readonly alias: string
   readonly principal: EntryPrincipal | undefined
-  readonly policy: {
-    readonly policies: readonly string[]
-    readonly guardProfile: string
-    readonly forbidden: readonly string[]
-  }
+  /** Address that the request came from. */
+  readonly peer: string
+  readonly policy: EntryPolicy
+  readonly digests: EntryDigests
   readonly findings: readonly FindingCount[]
   /** How the managed check came out. */
   readonly safety: EntrySafety
@@ -37,6 +32,9 @@ export interface Entry {
   /** Targets tried, in order; the last one answered if `outcome` says so. */
   readonly attempts: readonly Attempt[]
   readonly target: string
+  /** Wire format and model of that target. */
+  readonly provider: string
+  readonly model: string
   readonly usage: Usage
   /** True when the stream was cut and usage is counted from what was seen. */
   readonly usageEstimated: boolean
@@ -57,9 +55,37 @@ export interface EntryPrincipal {
   readonly tenant: string
   readonly kind: string
   readonly roles: readonly string[]
+  /** At most 50 of them; `groupCount` says how many there are. */
+  readonly groups: readonly string[]
+  readonly groupCount: number
   readonly via: string
   readonly client: string
   readonly credentialId: string
+  /** What the token says about an agent that acts; absent for people and applications. */
+  readonly agent: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What policy was asked, and what it answered. */
+export interface EntryPolicy {
+  /** Ids of the policies that decided or obliged, of both answers. */
+  readonly policies: readonly string[]
+  readonly guardProfile: string
+  /** Targets that were forbidden for this text. */
+  readonly forbidden: readonly string[]
+  readonly collections: readonly string[]
+  readonly purpose: string
+  /** Absent: no bound. */
+  readonly jurisdictions: readonly string[] | undefined
+  readonly retentionDays: number | undefined
+  readonly logging: Logging
+}
+
+/** HMAC-SHA-256 with the tenant's key, hex; empty when there was nothing. */
+export interface EntryDigests {
+  /** Of the request's body as it came. */
+  readonly prompt: string
+  /** Of the text that the caller was given, pieces joined. */
+  readonly answer: string
 }
 
 export interface EntrySafety {

@@ -166,6 +166,8 @@ export interface RefusalFacts {
   readonly param?: string
   /** Seconds after which a new try makes sense. */
   readonly retryAfterS?: number
+  /** Ids of the policies that refused, for the audit entry. */
+  readonly policies?: readonly string[]
   readonly cause?: unknown
 }
 
@@ -177,6 +179,7 @@ export class Refusal extends Error {
   readonly code: RefusalCode
   readonly param: string | undefined
   readonly retryAfterS: number | undefined
+  readonly policies: readonly string[]
 
   constructor(code: RefusalCode, message: string, facts: RefusalFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
@@ -184,6 +187,7 @@ export class Refusal extends Error {
     this.code = code
     this.param = facts.param
     this.retryAfterS = facts.retryAfterS
+    this.policies = facts.policies ?? []
   }
 
   get status(): number {

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCases } from './cases.ts'
-import { PACKS } from './packs.ts'
+import { POLICY_PACKS } from '#contract/policy-pack.ts'
 
 const POLICIES = fileURLToPath(new URL('../../policies', import.meta.url))
 const jurisdiction = ({ region }: { readonly region: string }): string => (region.startsWith('eu') ? 'EU' : 'US')
 
-for (const folder of ['.', ...PACKS.map((name) => join('packs', name))]) {
+for (const folder of ['.', ...POLICY_PACKS.map((name) => join('packs', name))]) {
   test(`the cases of policies/${folder} pass, and each policy decides in one of them`, async () => {
     const names = (await readdir(join(POLICIES, folder))).filter((name) => name.endsWith('.cases.yaml'))
     assert.equal(names.length, 1)

@@ -122,7 +122,7 @@ function runCase(
   const alias = table.aliases[each.alias]
   if (alias === undefined) return [`there is no alias \`${each.alias}\` in the file`]
   const caller = typeof each.caller === 'string' ? table.callers[each.caller] : each.caller
-  if (caller === undefined) return [`there is no caller \`${String(each.caller)}\` in the file`]
+  if (caller === undefined) return ['the file has no caller of this name']
   const principal = principalOf(caller)
   const collections = new Map(
     Object.entries(table.collections).map(([name, { labels }]): [string, CollectionFacts] => [name, { name, labels }]),

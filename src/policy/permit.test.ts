@@ -368,3 +368,107 @@ test('a folder that is not there is a problem too', async () => {
     problems: [`${folder}: the folder can not be read`],
   })
 })
+
+const ALL = 'permit (principal, action, resource);'
+
+test('a policy that reads the hour decides anew with each hour, one that reads the moment with each minute', () =>
+  withPolicies(
+    {
+      'a.cedar': `${ALL} forbid (principal, action == Thinplane::Action::"use", resource) when { context.time.hour == 11 };`,
+    },
+    async (folder) => {
+      let now = NOW
+      const own = await deps(folder, { nowEpochMs: () => now })
+      const asks = (): number => {
+        const before = own.asked()
+        permit(own, principal(), ask())
+        return own.asked() - before
+      }
+      assert.deepEqual([asks(), asks()], [2, 0])
+      now += 29 * 60_000
+      assert.equal(asks(), 0)
+      now += 60_000
+      assert.throws(asks, { code: 'POLICY_DENIED' })
+      now += 3_600_000
+      assert.equal(asks(), 2)
+    },
+  ))
+
+test('the hour is that of the time zone of the configuration', () =>
+  withPolicies(
+    {
+      'a.cedar': `${ALL} forbid (principal, action == Thinplane::Action::"use", resource) when { context.time.hour == 11 && context.time.weekday == 3 };`,
+    },
+    async (folder) => {
+      const berlin = await deps(folder, { clock: createClock('Europe/Berlin') })
+      assert.throws(() => permit(berlin, principal(), ask()), { code: 'POLICY_DENIED' })
+      assert.equal(permit(await deps(folder), principal(), ask()).alias, 'chat')
+    },
+  ))
+
+test('a policy that reads the budget decides anew when its state changes', () =>
+  withPolicies(
+    {
+      'a.cedar': `${ALL} @id("spent") @reason("the budget is spent") forbid (principal, action == Thinplane::Action::"use", resource) when { context.budget == "over" };`,
+    },
+    async (folder) => {
+      let state: 'under' | 'over' = 'under'
+      const own = await deps(folder, { budget: () => state })
+      permit(own, principal(), ask())
+      state = 'over'
+      assert.throws(() => permit(own, principal(), ask()), {
+        code: 'POLICY_DENIED',
+        message: 'model `chat` is not permitted: the budget is spent',
+        policies: ['spent'],
+      })
+    },
+  ))
+
+test('an obligation to stay in a jurisdiction binds targets, safety check and data plane', () =>
+  withPolicies(
+    {
+      'a.cedar': `${ALL} @id("stay") @jurisdictions("EU") permit (principal, action == Thinplane::Action::"oblige", resource);`,
+    },
+    async (folder) => {
+      const own = await deps(folder)
+      const given = permit(own, principal(), ask())
+      assert.deepEqual(given.jurisdictions, ['EU'])
+      assert.deepEqual(release(own, principal(), given, { found: [], targets: TARGETS }), {
+        targets: ['eu'],
+        forbidden: [{ target: 'us', policies: ['stay'] }],
+        policies: ['a.cedar#1'],
+      })
+      const planes = [
+        { name: 'managed safety check', place: { cloud: 'azure', region: 'eu' }, sees: () => true },
+        {
+          name: 'data plane',
+          place: { cloud: 'aws', region: 'us-east-1' },
+          sees: (each: { collections: readonly string[] }) => each.collections.length > 0,
+        },
+      ] as const
+      const bound = await deps(folder, { planes })
+      assert.equal(permit(bound, principal(), ask()).alias, 'chat')
+      assert.throws(() => permit(bound, principal(), ask({ alias: 'assistant' })), {
+        code: 'POLICY_DENIED',
+        message: /^policy binds this text to EU, and the data plane is not there/,
+        policies: ['stay'],
+      })
+    },
+  ))
+
+test('what is still in the text is another thing than what was found', () =>
+  withPolicies(
+    {
+      'a.cedar': `${ALL} @id("clear") forbid (principal, action == Thinplane::Action::"release", resource) when { context.remaining.contains("payment") };`,
+    },
+    async (folder) => {
+      const own = await deps(folder)
+      const given = permit(own, principal(), ask())
+      const card = (action: FindingCount['action']) => ({
+        found: [{ type: 'CREDIT_CARD', action, count: 1, where: 'prompt' } as const],
+        targets: TARGETS,
+      })
+      assert.deepEqual(release(own, principal(), given, card('redact')).targets, ['us', 'eu'])
+      assert.throws(() => release(own, principal(), given, card('flag')), { policies: ['clear'] })
+    },
+  ))

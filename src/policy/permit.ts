@@ -125,7 +125,8 @@ function bindPlanes(deps: PolicyDeps, permit: Permit): void {
     if (!sees(permit) || jurisdictions.includes(deps.jurisdiction(place))) continue
     throw new Refusal(
       'POLICY_DENIED',
-      `policy binds this text to ${jurisdictions.join(', ')}, and the ${name} is not there: move it, or use a guard profile without it`,
+      `policy binds this text to ${jurisdictions.join(', ')}, and the ${name} is not there: move it, or use an alias that does without it`,
+      { policies: permit.policies.filter((id) => deps.engine.policies.get(id)?.jurisdictions !== undefined) },
     )
   }
 }
@@ -153,7 +154,9 @@ export function release(
   const [answer] = second.answers
   if (second.release.targets.length === 0 && answer !== undefined) {
     const reason = answer.reason ?? 'no policy permits it'
-    throw new Refusal('POLICY_DENIED', `every target of model \`${permit.alias}\` is not permitted: ${reason}`)
+    throw new Refusal('POLICY_DENIED', `every target of model \`${permit.alias}\` is not permitted: ${reason}`, {
+      policies: answer.policies,
+    })
   }
   return second.release
 }
@@ -210,13 +213,13 @@ function changing(deps: PolicyDeps, principal: Principal, alias: Alias): string 
   return budget ? `${when} ${deps.budget(principal, alias)}` : when
 }
 
-function denied(what: string, { refused }: FirstAnswer, principal: Principal): Refusal {
+function denied(what: string, { refused, policies }: FirstAnswer, principal: Principal): Refusal {
   const roles =
     principal.roles.length === 0
       ? 'no role'
       : `the roles ${principal.roles.map((role) => `\`${printable(role)}\``).join(', ')}`
   const why = (refused && reasonOf(refused.decision)) ?? `no policy permits it to a caller with ${roles}`
-  return new Refusal('POLICY_DENIED', `${what} is not permitted: ${why}`)
+  return new Refusal('POLICY_DENIED', `${what} is not permitted: ${why}`, { policies })
 }
 
 function listed(names: Iterable<string>): string {

@@ -1,17 +1,26 @@
 import assert from 'node:assert/strict'
+import { createHash, createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import type { Ask } from '#contract/ask.ts'
+import type { ContextAnswer } from '#contract/context.ts'
 import type { Crossing, Trip } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
 import type { Batch, Event } from '#contract/event.ts'
+import type { Permit } from '#contract/permit.ts'
+import type { Principal } from '#contract/principal.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { Target } from '#contract/target.ts'
+import { hasSortedKeys } from '#kit/canonical-json.ts'
+import type { TenantDigests } from './digests.ts'
 import type { AuditLog } from './log.ts'
+import { entryOf } from './ocsf.ts'
 import { type Recorder, openRecord } from './recorder.ts'
 
 const HERE = { cloud: 'azure', region: 'eastus' } as const
 const TARGET = {
   name: 'vllm',
+  provider: 'openai-compatible',
+  model: 'llama',
   place: { cloud: 'gcp', region: 'us-east4' },
   price: { usdPerMillionInput: 1, usdPerMillionCachedInput: 0.1, usdPerMillionOutput: 2, source: 'x' },
 } as Target
@@ -24,8 +33,15 @@ const ASK = {
 } as unknown as Ask
 
 const TEXT: Event = { type: 'text-delta', choice: 0, text: 'eight ch' }
-const USAGE: Event = { type: 'usage', usage: { input: 100, cachedRead: 10, cachedWrite: 5, output: 20, reasoning: 3 } }
+const USAGE: Event = { type: 'usage', usage: { cachedRead: 10, cachedWrite: 5, input: 100, output: 20, reasoning: 3 } }
 const END: Event = { type: 'end' }
+
+/** Digests that say what they are of. */
+const DIGESTS: TenantDigests = {
+  of: (tenant, text) => createHash('sha256').update(`${tenant} ${text}`).digest('hex'),
+  begin: (tenant) => createHmac('sha256', tenant),
+  pending: undefined,
+}
 
 interface Stand {
   readonly recorder: Recorder
@@ -65,12 +81,13 @@ function stand(log: Partial<AuditLog> = {}): Stand {
   const recorder = openRecord(
     {
       log: whole,
+      digests: DIGESTS,
       place: HERE,
       nowEpochMs: () => 1000,
       onEntry: (entry) => told.push(entry),
       onBug: (_, cause) => bugs.push(cause),
     },
-    { trip, dialect: 'openai-chat' },
+    { trip, dialect: 'openai-chat', peer: '192.0.2.7' },
   )
   return { recorder, trip, abort: () => gone.abort(), written, told, bugs }
 }
@@ -103,9 +120,16 @@ async function drain(batches: AsyncIterable<Batch>): Promise<Event[]> {
   return events
 }
 
+/** As JSON holds it: without members that are undefined. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value))
+}
+
 function onlyEntry({ written, told }: Stand): Entry {
   assert.equal(written.length, 1)
-  assert.deepEqual(told, written)
+  // What stands in the trail reads back as what metrics and traces were told, and stands in canonical order.
+  assert.ok(hasSortedKeys(written[0]))
+  assert.deepEqual(plain(entryOf(JSON.stringify(written[0]))), plain(told[0]))
   const [entry] = told
   assert.ok(entry)
   return entry
@@ -318,8 +342,8 @@ test('stages are timed also when they throw, at the place that is known when the
 test('crossings stand in the entry as they were at its end, and their egress is added up', async () => {
   const own = stand()
   own.trip.crossings.push(
-    { layer: 'data', egressMicroUsd: 0.1005 } as Crossing,
-    { layer: 'inference', egressMicroUsd: 0.2 } as Crossing,
+    { egressMicroUsd: 0.1005, layer: 'data' } as Crossing,
+    { egressMicroUsd: 0.2, layer: 'inference' } as Crossing,
   )
   await own.recorder.refuse(new Refusal('INFER_TIMEOUT', 'x'))
   for (const crossing of own.trip.crossings) crossing.egressMicroUsd = 9
@@ -343,4 +367,105 @@ test('the lag is the stage that took longest', async () => {
   const { lag } = onlyEntry(own)
   assert.deepEqual([lag.stage, lag.place], ['ground', 'aws:us-east-1'])
   assert.ok(lag.ms >= 14)
+})
+
+const ADA: Principal = {
+  subject: 'ada@oid',
+  tenant: 'contoso',
+  kind: 'user',
+  roles: ['developer'],
+  groups: Array.from({ length: 51 }, (_, at) => `group-${String(at)}`),
+  client: 'client-1',
+  via: 'entra',
+  credentialId: 'uti-1',
+}
+
+function permitWith(changes: Partial<Permit>): Permit {
+  return {
+    alias: 'chat',
+    collections: ['docs'],
+    purpose: 'support',
+    policies: ['p'],
+    guardProfile: 'balanced',
+    jurisdictions: ['EU'],
+    retentionDays: 30,
+    logging: 'standard',
+    ...changes,
+  }
+}
+
+const RECEIPT = {
+  agent: 'data',
+  atEpochMs: 1,
+  bytes: 0,
+  reads: [],
+  requestId: 'req-1',
+  subject: ADA.subject,
+  tenant: ADA.tenant,
+}
+
+async function answered(own: Stand, permit: Permit): Promise<Entry> {
+  own.recorder.identified(ADA)
+  own.recorder.bodySeen('the whole body')
+  own.recorder.asked(ASK)
+  own.recorder.permitted(permit)
+  own.trip.crossings.push({ egressMicroUsd: 0, layer: 'data' } as Crossing)
+  own.recorder.grounded({ receipt: RECEIPT, spans: [] } as unknown as ContextAnswer)
+  own.recorder.released({ targets: ['vllm'], forbidden: [{ target: 'us', policies: ['x'] }], policies: ['r'] })
+  own.recorder.served(TARGET)
+  await drain(own.recorder.follow(upstream([[TEXT], [TEXT, USAGE, END]]).answer))
+  return onlyEntry(own)
+}
+
+test('an entry says who asked, what policy answered, and gives digests of what was said', async () => {
+  const entry = await answered(stand(), permitWith({}))
+  assert.deepEqual(entry.principal, {
+    agent: undefined,
+    client: 'client-1',
+    credentialId: 'uti-1',
+    groupCount: 51,
+    groups: ADA.groups.slice(0, 50),
+    kind: 'user',
+    roles: ['developer'],
+    subject: 'ada@oid',
+    tenant: 'contoso',
+    via: 'entra',
+  })
+  assert.deepEqual(entry.policy, {
+    collections: ['docs'],
+    forbidden: ['us'],
+    guardProfile: 'balanced',
+    jurisdictions: ['EU'],
+    logging: 'standard',
+    policies: ['p', 'r'],
+    purpose: 'support',
+    retentionDays: 30,
+  })
+  assert.deepEqual(entry.digests, {
+    prompt: DIGESTS.of('contoso', 'the whole body'),
+    answer: createHmac('sha256', 'contoso').update('eight cheight ch').digest('hex'),
+  })
+  assert.deepEqual([entry.provider, entry.model, entry.peer], ['openai-compatible', 'llama', '192.0.2.7'])
+})
+
+test('a pseudonymous entry names nobody, and the same caller the same way', async () => {
+  const [first, second] = [stand(), stand()]
+  const one = await answered(first, permitWith({ logging: 'pseudonymous' }))
+  const two = await answered(second, permitWith({ logging: 'pseudonymous' }))
+  const text = JSON.stringify(first.written)
+  for (const name of ['ada@oid', 'client-1', 'uti-1', '192.0.2.7']) assert.ok(!text.includes(name), name)
+  assert.match(one.principal?.subject ?? '', /^p-[0-9a-f]{32}$/)
+  assert.equal(one.principal?.subject, two.principal?.subject)
+  assert.notEqual(one.principal?.subject, one.principal?.client)
+  assert.equal(one.receipt?.subject, one.principal?.subject)
+  assert.deepEqual(one.principal?.roles, ['developer'])
+})
+
+test('a refusal of policy names the policies that refused', async () => {
+  const own = stand()
+  own.recorder.identified(ADA)
+  own.recorder.asked(ASK)
+  await own.recorder.refuse(new Refusal('POLICY_DENIED', 'no', { policies: ['residency'] }))
+  const entry = onlyEntry(own)
+  assert.deepEqual([entry.outcome, entry.policy.policies], ['denied', ['residency']])
 })

@@ -1,7 +1,8 @@
+import type { Hmac } from 'node:crypto'
 import type { Ask } from '#contract/ask.ts'
 import type { ContextAnswer, Receipt } from '#contract/context.ts'
 import { type Crossing, type Trip } from '#contract/crossing.ts'
-import type { Attempt, Entry, EntrySafety, Outcome, StageTime } from '#contract/entry.ts'
+import type { Attempt, Entry, EntryPolicy, EntrySafety, Outcome, StageTime } from '#contract/entry.ts'
 import { type Batch, type Event, NO_USAGE, type Usage, isContent } from '#contract/event.ts'
 import type { Permit, Release } from '#contract/permit.ts'
 import { type Place, placeName } from '#contract/place.ts'
@@ -9,12 +10,15 @@ import type { Principal } from '#contract/principal.ts'
 import { REFUSALS, Refusal, asRefusal } from '#contract/refusal.ts'
 import type { FindingCount } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
+import type { TenantDigests } from './digests.ts'
 import { lagOf } from './lag.ts'
+import { requestEvent } from './ocsf.ts'
 import { remoteStages } from './remote.ts'
 import type { AuditLog } from './log.ts'
 
 export interface RecordDeps {
   readonly log: AuditLog
+  readonly digests: TenantDigests
   /** Where this process runs: the place of every stage that says no other. */
   readonly place: Place
   readonly nowEpochMs: () => number
@@ -27,6 +31,7 @@ export interface RecordDeps {
 export interface CallFacts {
   readonly trip: Trip
   readonly dialect: string
+  readonly peer: string
 }
 
 /** Bytes of text that one token stands for, when the upstream reported no usage. */
@@ -67,6 +72,10 @@ export class Recorder {
   #usage: Usage = NO_USAGE
   #usageSeen = false
   #outputChars = 0
+  #promptDigest = ''
+  /** Policies that refused. */
+  #refusing: readonly string[] = []
+  #answer: Hmac | undefined
   #closing: Promise<void> | undefined
 
   constructor(deps: RecordDeps, call: CallFacts) {
@@ -98,6 +107,11 @@ export class Recorder {
 
   identified(principal: Principal): void {
     this.#principal = principal
+  }
+
+  /** The body of the request, before it is decoded; the caller is known by then. */
+  readonly bodySeen = (body: string): void => {
+    if (this.#principal !== undefined) this.#promptDigest = this.#deps.digests.of(this.#principal.tenant, body)
   }
 
   asked(ask: Ask): void {
@@ -181,6 +195,7 @@ export class Recorder {
       this.#call.trip.signal.aborted && !(thrown instanceof Refusal && thrown.code === 'RECORD_UNAVAILABLE')
         ? new Refusal('CALLER_GONE', 'the caller closed the connection before the end', { cause: thrown })
         : asRefusal(thrown)
+    this.#refusing = refusal.policies
     if (refusal.code === 'INTERNAL') this.#deps.onBug(this.#call.trip.requestId, refusal.cause)
     try {
       await this.#close(outcomeOf(refusal), refusal.status, refusal.code)
@@ -212,7 +227,13 @@ export class Recorder {
         this.#usage = event.usage
         this.#usageSeen = true
       } else if (event.type === 'end') isEnd = true
-      else this.#outputChars += charsOf(event)
+      else {
+        this.#outputChars += charsOf(event)
+        if (event.type === 'text-delta' && this.#principal !== undefined) {
+          this.#answer ??= this.#deps.digests.begin(this.#principal.tenant)
+          this.#answer.update(event.text)
+        }
+      }
     }
     return isEnd
   }
@@ -225,7 +246,9 @@ export class Recorder {
   async #write(outcome: Outcome, status: number, code: string): Promise<void> {
     const entry = this.#entry(outcome, status, code)
     try {
-      const { text } = await this.#deps.log.append(entry)
+      // A digest whose key could be lost would say nothing.
+      if (this.#deps.digests.pending !== undefined) await this.#deps.digests.pending
+      const { text } = await this.#deps.log.append(requestEvent(entry))
       this.#deps.onEntry(entry, text)
     } catch (error) {
       throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so the answer is not given out', {
@@ -239,7 +262,7 @@ export class Recorder {
     const { trip } = this.#call
     const { usage, usageEstimated } = this.#usageSoFar()
     const crossings = trip.crossings.map(settled)
-    // Keys in canonical order: the log writes them as they stand (kit/canonical-json.ts).
+    const name = this.#permit?.logging === 'pseudonymous' ? this.#pseudonym : (value: string): string => value
     return {
       alias: this.#ask?.alias ?? '',
       atEpochMs: this.#startedEpochMs,
@@ -248,23 +271,21 @@ export class Recorder {
       cost: { egressMicroUsd: egressCost(crossings), modelMicroUsd: modelCost(this.#target, usage) },
       crossings,
       dialect: this.#call.dialect,
+      digests: { answer: this.#answer?.digest('hex') ?? '', prompt: this.#promptDigest },
       findings: this.#found,
       firstContentMs: this.#firstContentMs,
       id: trip.requestId,
       lag: lagOf(this.stages),
+      model: this.#target?.model ?? '',
       ms: round(performance.now() - this.#started),
       outcome,
-      policy: {
-        forbidden: this.#release?.forbidden.map(({ target }) => target) ?? [],
-        guardProfile: this.#permit?.guardProfile ?? '',
-        policies: this.#permit?.policies ?? [],
-      },
-      prev: '',
-      principal: entryPrincipal(this.#principal),
-      receipt: this.#receipt,
+      peer: name(this.#call.peer),
+      policy: entryPolicy(this.#permit, this.#release, this.#refusing),
+      principal: entryPrincipal(this.#principal, name),
+      provider: this.#target?.provider ?? '',
+      receipt: this.#receipt && { ...this.#receipt, subject: name(this.#receipt.subject) },
       remote: this.#remote,
       safety: this.#safety,
-      seq: 0,
       stages: this.stages,
       status,
       stream: this.#ask?.stream ?? false,
@@ -272,8 +293,13 @@ export class Recorder {
       traceId: trip.traceId,
       usage,
       usageEstimated,
-      v: 1,
     }
+  }
+
+  /** A name that only the holder of the tenant's key can link to the caller. */
+  readonly #pseudonym = (value: string): string => {
+    if (value === '' || this.#principal === undefined) return value
+    return `p-${this.#deps.digests.of(this.#principal.tenant, value).slice(0, 32)}`
   }
 
   /** What the upstream reported, or an estimate from what was asked and seen when it was cut. */
@@ -294,10 +320,43 @@ function outcomeOf(refusal: Refusal): Outcome {
   return refusal.status >= 500 ? 'failed' : 'refused'
 }
 
-function entryPrincipal(principal: Principal | undefined): Entry['principal'] {
+/** Groups that an entry lists. */
+const MAX_GROUPS = 50
+
+function entryPrincipal(principal: Principal | undefined, name: (value: string) => string): Entry['principal'] {
   if (principal === undefined) return undefined
-  const { client, credentialId, kind, roles, subject, tenant, via } = principal
-  return { client: client ?? '', credentialId, kind, roles, subject, tenant, via }
+  const { agent, client, credentialId, groups, kind, roles, subject, tenant, via } = principal
+  return {
+    agent,
+    client: client === undefined ? '' : name(client),
+    credentialId: name(credentialId),
+    groupCount: groups.length,
+    groups: groups.length > MAX_GROUPS ? groups.slice(0, MAX_GROUPS) : groups,
+    kind,
+    roles,
+    subject: name(subject),
+    tenant,
+    via,
+  }
+}
+
+function entryPolicy(
+  permit: Permit | undefined,
+  release: Release | undefined,
+  refusing: readonly string[],
+): EntryPolicy {
+  const decided = permit === undefined || refusing.length > 0 ? refusing : permit.policies
+  const released = release?.policies ?? []
+  return {
+    collections: permit?.collections ?? [],
+    forbidden: release?.forbidden.map(({ target }) => target) ?? [],
+    guardProfile: permit?.guardProfile ?? '',
+    jurisdictions: permit?.jurisdictions,
+    logging: permit?.logging ?? 'standard',
+    policies: released.length === 0 ? decided : [...decided, ...released],
+    purpose: permit?.purpose ?? '',
+    retentionDays: permit?.retentionDays,
+  }
 }
 
 function charsOf(event: Event): number {

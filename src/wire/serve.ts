@@ -166,7 +166,12 @@ async function modelCall(
     authorization: headerOf(request, 'authorization'),
     apiKey: headerOf(request, 'x-api-key'),
     trip,
-    ask: async () => dialect.decode(await readBody(request, { maxBytes: options.maxBodyBytes })),
+    peer: request.socket.remoteAddress ?? '',
+    ask: async (seen) => {
+      const body = await readBody(request, { maxBytes: options.maxBodyBytes })
+      seen(body)
+      return dialect.decode(body)
+    },
   })
   const answer: AnswerFacts = {
     requestId: trip.requestId,

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { verifyTrail } from '#record/verify.ts'
-import { asRecord, parseJson } from '#kit/json.ts'
+import { entryOf } from '#record/ocsf.ts'
 import { type Command, type Given, WrongUsage } from '#bin/command.ts'
 import { showEntry } from '#bin/show-entry.ts'
 
@@ -47,7 +47,7 @@ async function show(folder: string, id: string, given: Given): Promise<number> {
   let found: string | undefined
   const verdict = await verifyTrail(folder, (text) => {
     // A look at the text spares parsing every entry.
-    if (text.includes(`"id":${JSON.stringify(id)}`) && asRecord(parseJson(text))?.['id'] === id) found = text
+    if (text.includes(JSON.stringify(id)) && entryOf(text)?.id === id) found = text
   })
   if (found === undefined) {
     process.stderr.write(
@@ -55,7 +55,8 @@ async function show(folder: string, id: string, given: Given): Promise<number> {
     )
     return 1
   }
-  process.stdout.write(given.flag('json') ? `${found}\n` : showEntry(found))
+  const entry = given.flag('json') ? undefined : entryOf(found)
+  process.stdout.write(entry === undefined ? `${found}\n` : showEntry(entry))
   return 0
 }
 

@@ -2,8 +2,8 @@ import { ConfigProblems, loadConfig, showProblem } from '#config/load.ts'
 import { resolveCredential } from '#config/secrets.ts'
 import type { Problem } from '#config/load.ts'
 import { PolicyProblems, loadPolicies } from '#policy/load.ts'
-import { packFolder } from '#policy/packs.ts'
 import type { Command } from '#bin/command.ts'
+import { policyFolders } from '#bin/policy-setup.ts'
 
 export const command: Command = {
   summary: 'validate a configuration and its policies, offline',
@@ -44,10 +44,7 @@ async function problemsOf(file: string): Promise<Problem[]> {
   const { contentSafety } = loaded.config.guard
   if (contentSafety !== undefined) resolveCredential(contentSafety.credential, 'guard.contentSafety.credential', lookUp)
   try {
-    const { policies } = await loadPolicies([
-      loaded.resolve(loaded.config.policies.folder),
-      ...loaded.config.policies.packs.map(packFolder),
-    ])
+    const { policies } = await loadPolicies(policyFolders(loaded))
     for (const { id, guard, file: policyFile } of policies.values()) {
       if (guard === undefined || Object.hasOwn(loaded.config.guard.profiles, guard)) continue
       problems.push({
