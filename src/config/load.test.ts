@@ -167,7 +167,14 @@ test('the least configuration is fine and gets its defaults', () => {
     idleMs: 30_000,
     totalMs: 600_000,
   })
-  assert.deepEqual(config.aliases['chat'], { targets: ['vllm'], collections: [], topK: 6, residency: '' })
+  assert.deepEqual(config.aliases['chat'], {
+    targets: ['vllm'],
+    collections: [],
+    topK: 6,
+    residency: '',
+    purpose: '',
+    tags: [],
+  })
   assert.deepEqual(config.guard.profiles['balanced'], {
     actions: { default: 'redact' },
     minScore: 0.5,

@@ -78,6 +78,7 @@ test('a whole request is read, and tool results become messages of their own', (
     includeUsage: true,
     ground: undefined,
     conversation: 'c-1',
+    purpose: undefined,
     rest: { metadata: { user_id: 'x' } },
   })
 })

@@ -52,7 +52,7 @@ test('a whole request is read, and what it does not know is kept for a target of
       seed: -3,
       n: 1,
       response_format: { type: 'json_object' },
-      thinplane: { ground: { collections: ['docs'], topK: 3 }, conversation: 'c-1' },
+      thinplane: { ground: { collections: ['docs'], topK: 3 }, conversation: 'c-1', purpose: 'support' },
     }),
   )
   assert.deepEqual(ask, {
@@ -71,6 +71,7 @@ test('a whole request is read, and what it does not know is kept for a target of
     includeUsage: true,
     ground: { collections: ['docs'], topK: 3 },
     conversation: 'c-1',
+    purpose: 'support',
     rest: { response_format: { type: 'json_object' } },
   })
 })
@@ -300,6 +301,12 @@ const malformed: readonly (readonly [what: string, body: string, message: string
     'thinplane.ground.topK',
   ],
   [
+    'a purpose that is prose',
+    bodyWith({ thinplane: { purpose: 'To help' } }),
+    '`thinplane.purpose` must be one word of lower-case letters, digits, `.`, `_` and `-`, at most 64',
+    'thinplane.purpose',
+  ],
+  [
     'a conversation that is a number',
     bodyWith({ thinplane: { conversation: 7 } }),
     '`thinplane.conversation` must be text',
@@ -325,7 +332,7 @@ const unsupported: readonly (readonly [what: string, body: string, message: stri
   [
     'a field of ours that does not exist',
     bodyWith({ thinplane: { grund: {} } }),
-    '`thinplane` has no field `grund`, it knows `ground` and `conversation`',
+    '`thinplane` has no field `grund`, it knows `ground`, `conversation` and `purpose`',
     'thinplane.grund',
   ],
   [
