@@ -5,12 +5,14 @@ import { packFolder } from '#policy/packs.ts'
 import { regionOf } from '#planner/regions.ts'
 import { POLICY_PACKS } from '#contract/policy-pack.ts'
 import { type Command, type Given, WrongUsage } from '#bin/command.ts'
+import { exportCommand } from '#bin/policy-export.ts'
 import { explainCommand } from '#bin/policy-explain.ts'
 import { replayCommand } from '#bin/policy-replay.ts'
 
 export const command: Command = {
-  summary: 'test, explain and replay policies, offline',
-  usage: 'test [FOLDER|FILE...] | explain [--request ID | --alias NAME ...] | replay [--policies DIR | --add DIR]',
+  summary: 'test, explain, replay and export policies, offline',
+  usage:
+    'test [FOLDER|FILE...] | explain [--request ID | --alias NAME ...] | replay [--policies DIR | --add DIR] | export --gatekeeper',
   takesWords: true,
   options: {
     config: { type: 'string', value: 'FILE', help: 'the configuration, default thinplane.yaml' },
@@ -36,6 +38,11 @@ export const command: Command = {
     },
     at: { type: 'string', value: 'TIME', help: 'explain: when (ISO 8601), default now' },
     budget: { type: 'string', value: 'STATE', help: 'explain: none, under, near or over' },
+    gatekeeper: { type: 'boolean', help: 'export: constraints for Kubernetes clusters' },
+    jurisdictions: { type: 'string', value: 'A,B', help: 'export: where pods may run, default what policies bind to' },
+    registries: { type: 'string', value: 'A,B', help: 'export: image name prefixes of the planes' },
+    enforce: { type: 'string', value: 'ACTION', help: 'export: dryrun, warn or deny, default dryrun' },
+    out: { type: 'string', value: 'FILE', help: 'export: write here instead of the terminal' },
     json: { type: 'boolean', help: 'print JSON' },
   },
   run: (given) => {
@@ -43,7 +50,8 @@ export const command: Command = {
     if (what === 'test') return test(words, given)
     if (what === 'explain' && words.length === 0) return explainCommand(given)
     if (what === 'replay' && words.length === 0) return replayCommand(given)
-    throw new WrongUsage('write `test [FOLDER...]`, `explain` or `replay`')
+    if (what === 'export' && words.length === 0) return exportCommand(given)
+    throw new WrongUsage('write `test [FOLDER...]`, `explain`, `replay` or `export`')
   },
 }
 
