@@ -115,8 +115,14 @@ test('the stream holds a template for each constraint, and leaves out what nothi
   assert.deepEqual(
     all.map(({ kind }) => kind),
     [
-      ...['ConstraintTemplate', 'ConstraintTemplate', 'ConstraintTemplate', 'ConstraintTemplate'],
-      ...['ThinplanePlaneRegion', 'ThinplaneNoStaticKeys', 'ThinplaneImages', 'ThinplaneModelEndpoints'],
+      'ConstraintTemplate',
+      'ConstraintTemplate',
+      'ConstraintTemplate',
+      'ConstraintTemplate',
+      'ThinplanePlaneRegion',
+      'ThinplaneNoStaticKeys',
+      'ThinplaneImages',
+      'ThinplaneModelEndpoints',
     ],
   )
   const [region] = all.slice(4)
