@@ -24,8 +24,6 @@ function crossing(layer: Crossing['layer'], to: string): Crossing {
 /** An entry in which every optional part is there, so that everything made from entries shows all that it can hold. */
 export const SAMPLE_ENTRY: Entry = {
   v: 1,
-  seq: 0,
-  prev: '',
   id: 'req-0193a5b8c0000123456789abcdef',
   traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
   atEpochMs: 1_795_564_800_000,

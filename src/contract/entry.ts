@@ -7,9 +7,6 @@ import type { Receipt } from './context.ts'
 export interface Entry {
   /** Form of this record. */
   readonly v: 1
-  /** Place in the trail from 0, and the hash of the entry before; set by the log when it is written. */
-  seq: number
-  prev: string
   readonly id: string
   readonly traceId: string
   readonly atEpochMs: number

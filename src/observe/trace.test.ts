@@ -29,8 +29,6 @@ function crossing(changes: Partial<Crossing> = {}): Crossing {
 function entry(changes: Partial<Entry> = {}): Entry {
   return {
     v: 1,
-    seq: 0,
-    prev: '',
     id: 'req-0193a5b8c0000123456789abcdef',
     traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
     atEpochMs: AT,

@@ -6,6 +6,7 @@ import type { Entry } from '#contract/entry.ts'
 import type { Batch, Event } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { Target } from '#contract/target.ts'
+import { asRecord, parseJson } from '#kit/json.ts'
 import type { AuditLog } from './log.ts'
 import { type Recorder, openRecord } from './recorder.ts'
 
@@ -52,9 +53,9 @@ function stand(log: Partial<AuditLog> = {}): Stand {
     calls: new Map(),
   }
   const whole: AuditLog = {
-    append: (entry) => {
-      written.push(entry)
-      return Promise.resolve({ seq: written.length - 1, hash: '', text: '' })
+    append: (text) => {
+      written.push(asRecord(parseJson(text)) ?? {})
+      return Promise.resolve({ index: written.length - 1, hash: '' })
     },
     trouble: undefined,
     size: 0,
@@ -137,7 +138,7 @@ test('the entry is on the disk before the end is given out', async () => {
   const durable = new Promise<void>((resolve) => {
     release = resolve
   })
-  const own = stand({ append: () => durable.then(() => ({ seq: 0, hash: '', text: '' })) })
+  const own = stand({ append: () => durable.then(() => ({ index: 0, hash: '' })) })
   const iterator = own.recorder.follow(upstream([[END]]).answer)[Symbol.asyncIterator]()
   let isOut = false
   const last = iterator.next().then((step) => {

@@ -9,6 +9,7 @@ import type { Principal } from '#contract/principal.ts'
 import { REFUSALS, Refusal, asRefusal } from '#contract/refusal.ts'
 import type { FindingCount } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
+import { canonicalJson } from '#kit/canonical-json.ts'
 import { lagOf } from './lag.ts'
 import { remoteStages } from './remote.ts'
 import type { AuditLog } from './log.ts'
@@ -225,7 +226,8 @@ export class Recorder {
   async #write(outcome: Outcome, status: number, code: string): Promise<void> {
     const entry = this.#entry(outcome, status, code)
     try {
-      const { text } = await this.#deps.log.append(entry)
+      const text = canonicalJson(entry)
+      await this.#deps.log.append(text)
       this.#deps.onEntry(entry, text)
     } catch (error) {
       throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so the answer is not given out', {
@@ -259,12 +261,10 @@ export class Recorder {
         guardProfile: this.#permit?.guardProfile ?? '',
         policies: this.#permit?.policies ?? [],
       },
-      prev: '',
       principal: entryPrincipal(this.#principal),
       receipt: this.#receipt,
       remote: this.#remote,
       safety: this.#safety,
-      seq: 0,
       stages: this.stages,
       status,
       stream: this.#ask?.stream ?? false,

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { fromHex, toHex } from './bytes.ts'
 import { TlogError } from './error.ts'
+import { Frontier } from './frontier.ts'
 import { emptyRoot, leafData } from './hash.ts'
 import { leavesOf, sha256, treeOf } from './tree.suite.ts'
 import { consistencyProof, inclusionProof, log2Floor, rootOf, splitOf } from './tree.ts'
@@ -136,5 +137,15 @@ test('powers of two are found beyond 32 bits', () => {
   for (const exponent of [0, 1, 30, 31, 32, 40, 52]) {
     assert.equal(log2Floor(2 ** exponent), exponent)
     assert.equal(splitOf(2 ** exponent + 1), 2 ** exponent)
+  }
+})
+
+test('the frontier has the root of the whole tree after every leaf', () => {
+  const frontier = new Frontier(sha256)
+  assert.equal(toHex(frontier.root()), ROOTS[0])
+  for (const [at, leaf] of leaves.entries()) {
+    frontier.push(leaf)
+    assert.equal(frontier.size, at + 1)
+    assert.deepEqual(frontier.root(), rootOf(tree, at + 1))
   }
 })
