@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { canonicalJson } from '#kit/canonical-json.ts'
 import { openAuditLog } from '#record/log.ts'
 import { type MicroResult, resultOf } from './measure.ts'
 
@@ -64,7 +65,7 @@ export async function benchAudit(parent: string): Promise<MicroResult[]> {
       const started = performance.now()
       const before = next
       const write = async (): Promise<void> => {
-        while (performance.now() - started < REPEAT_MS) await log.append(entryOf((next += 1)))
+        while (performance.now() - started < REPEAT_MS) await log.append(canonicalJson(entryOf((next += 1))))
       }
       await Promise.all(Array.from({ length: writers }, write))
       if (repeat > 0) repeats.push(((performance.now() - started) * 1000) / (next - before))

@@ -15,7 +15,7 @@ import {
 } from '#policy/question.ts'
 import { type Given, WrongUsage } from './command.ts'
 import { type PolicySetup, setUpPolicy } from './policy-setup.ts'
-import { findEntry } from './trail-entries.ts'
+import { findRequest } from './trail-entries.ts'
 
 interface Asked {
   readonly principal: Principal
@@ -37,7 +37,7 @@ export async function explainCommand(given: Given): Promise<number> {
   const asked =
     id === undefined
       ? askedOf(setup, given)
-      : askedBy(setup, await findEntry(given.text('data') ?? loaded.resolve(loaded.config.data), id))
+      : askedBy(setup, await findRequest(given.text('data') ?? loaded.resolve(loaded.config.data), id))
   const explained = await explain(setup, asked)
   process.stdout.write(given.flag('json') ? `${JSON.stringify(explained)}\n` : explained.map(show).join('\n'))
   return explained.some(({ decision }) => decision.startsWith('refused')) ? 1 : 0

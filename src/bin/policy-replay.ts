@@ -4,7 +4,7 @@ import { type Replayed, replayEntry } from '#policy/replay.ts'
 import { createSpend } from '#policy/spend.ts'
 import { type Given, WrongUsage } from './command.ts'
 import { policyFolders, setUpPolicy } from './policy-setup.ts'
-import { eachEntry } from './trail-entries.ts'
+import { eachRequest } from './trail-entries.ts'
 
 const DAY_MS = 86_400_000
 /** Requests that are listed, of each outcome. */
@@ -36,7 +36,7 @@ export async function replayCommand(given: Given): Promise<number> {
   const deps = { ...setup, budget: (...of: Parameters<typeof spend.state>) => spend.state(...of) }
   const counts: Record<Replayed['outcome'], number> = { same: 0, refused: 0, permitted: 0, changed: 0, unknown: 0 }
   const rows: Row[] = []
-  await eachEntry(given.text('data') ?? loaded.resolve(loaded.config.data), (entry) => {
+  await eachRequest(given.text('data') ?? loaded.resolve(loaded.config.data), (entry) => {
     if (entry.atEpochMs > until || entry.atEpochMs < since - DAY_MS) return
     now = entry.atEpochMs
     if (entry.atEpochMs >= since) {

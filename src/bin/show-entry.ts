@@ -1,19 +1,19 @@
 import type { Entry } from '#contract/entry.ts'
 
 /** One entry as a person reads it: outcome, stages as bars, crossings as a table, findings, target, cost. */
-export function showEntry(entry: Entry): string {
-  const blocks = [head(entry), stages(entry), crossings(entry), findings(entry), attempts(entry), sources(entry)]
+export function showEntry(entry: Entry, index: number): string {
+  const blocks = [head(entry, index), stages(entry), crossings(entry), findings(entry), attempts(entry), sources(entry)]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }
 
-function head(entry: Entry): string {
+function head(entry: Entry, index: number): string {
   const principal = entry.principal
   const who =
     principal === undefined
       ? 'not identified'
       : `${principal.kind} ${principal.subject} of ${principal.tenant}, roles ${principal.roles.join(', ') || 'none'}, by ${principal.via}`
   const rows: readonly (readonly [string, string])[] = [
-    ['request', `${entry.id}   ${new Date(entry.atEpochMs).toISOString()}`],
+    ['request', `${entry.id}   entry ${index}   ${new Date(entry.atEpochMs).toISOString()}`],
     [
       'outcome',
       `${entry.outcome} (${entry.status}${entry.code === '' ? '' : ` ${entry.code}`}) in ${entry.ms} ms${entry.firstContentMs < 0 ? '' : `, first content after ${entry.firstContentMs} ms`}`,

@@ -11,6 +11,7 @@ import type { Principal } from '#contract/principal.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { Target } from '#contract/target.ts'
 import { hasSortedKeys } from '#kit/canonical-json.ts'
+import { asRecord, parseJson } from '#kit/json.ts'
 import type { TenantDigests } from './digests.ts'
 import type { AuditLog } from './log.ts'
 import { entryOf } from './ocsf.ts'
@@ -68,9 +69,9 @@ function stand(log: Partial<AuditLog> = {}): Stand {
     calls: new Map(),
   }
   const whole: AuditLog = {
-    append: (entry) => {
-      written.push(entry)
-      return Promise.resolve({ seq: written.length - 1, hash: '', text: '' })
+    append: (text) => {
+      written.push(asRecord(parseJson(text)) ?? {})
+      return Promise.resolve({ index: written.length - 1, hash: '' })
     },
     trouble: undefined,
     size: 0,
@@ -161,7 +162,7 @@ test('the entry is on the disk before the end is given out', async () => {
   const durable = new Promise<void>((resolve) => {
     release = resolve
   })
-  const own = stand({ append: () => durable.then(() => ({ seq: 0, hash: '', text: '' })) })
+  const own = stand({ append: () => durable.then(() => ({ index: 0, hash: '' })) })
   const iterator = own.recorder.follow(upstream([[END]]).answer)[Symbol.asyncIterator]()
   let isOut = false
   const last = iterator.next().then((step) => {

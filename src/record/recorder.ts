@@ -11,6 +11,7 @@ import { REFUSALS, Refusal, asRefusal } from '#contract/refusal.ts'
 import type { FindingCount } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 import type { TenantDigests } from './digests.ts'
+import { canonicalJson } from '#kit/canonical-json.ts'
 import { lagOf } from './lag.ts'
 import { requestEvent } from './ocsf.ts'
 import { remoteStages } from './remote.ts'
@@ -248,7 +249,8 @@ export class Recorder {
     try {
       // A digest whose key could be lost would say nothing.
       if (this.#deps.digests.pending !== undefined) await this.#deps.digests.pending
-      const { text } = await this.#deps.log.append(requestEvent(entry))
+      const text = canonicalJson(requestEvent(entry))
+      await this.#deps.log.append(text)
       this.#deps.onEntry(entry, text)
     } catch (error) {
       throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so the answer is not given out', {

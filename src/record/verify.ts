@@ -1,49 +1,92 @@
-import { createReadStream } from 'node:fs'
-import { GENESIS, checkLine } from './chain.ts'
-import { listSegments, segmentPath } from './log.ts'
+import { sameBytes, toHex } from '#tlog/bytes.ts'
+import { TlogError } from '#tlog/error.ts'
+import { Frontier } from '#tlog/frontier.ts'
+import { HASH_BYTES } from '#tlog/hash.ts'
+import { type Policy, type PolicyVerdict, checkPolicy } from '#tlog/policy.ts'
+import { scanTrail } from './scan-trail.ts'
+import { sha256 } from './segment.ts'
+
+export interface VerifyOptions {
+  /** Whose signatures count. */
+  readonly policy: Policy
+  /** The signed checkpoint, as it was read before the entries; undefined when there is none. */
+  readonly checkpoint: string | undefined
+  readonly onProgress?: (doneBytes: number, allBytes: number) => void
+}
 
 export interface Verdict {
   readonly ok: boolean
   readonly entries: number
   readonly segments: number
-  /** Hash of the last entry: whoever noted it earlier can see that nothing before it has changed. */
-  readonly head: string
+  /** Entries that the checkpoint covers. */
+  readonly signed: number
+  /** Good entries behind it, which no signature covers yet. */
+  readonly unsigned: number
+  /** Root of the signed tree, hex. */
+  readonly root: string
+  /** Bytes of an unfinished entry at the end. */
+  readonly tornBytes: number
+  /** Policy names of witnesses that cosigned, with the time in seconds since 1970. */
+  readonly cosigned: Readonly<Record<string, number>>
+  /** Index of the first bad entry, when one is. */
+  readonly badIndex: number | undefined
   /** Where and why it fails; empty when it does not. */
   readonly reason: string
 }
 
-/** Reads the whole trail from its files alone and checks every hash and every link. `onEntry` sees each entry's JSON. */
-export async function verifyTrail(folder: string, onEntry?: (text: string, seq: number) => void): Promise<Verdict> {
-  const segments = await listSegments(folder)
-  let [seq, head] = [0, GENESIS]
-  for (const [at, segment] of segments.entries()) {
-    if (segment !== at) return { ok: false, entries: seq, segments: at, head, reason: `segment ${at} is missing` }
-    for await (const line of linesOf(segmentPath(folder, segment))) {
-      const check = checkLine(line, seq, head)
-      if (!check.ok) {
-        return {
-          ok: false,
-          entries: seq,
-          segments: at + 1,
-          head,
-          reason: `entry ${seq} (${segmentPath(folder, segment)}): ${check.reason}`,
-        }
+/** Checks a whole trail from its files alone: every leaf hash, the tree, the signatures. */
+export async function verifyTrail(folder: string, options: VerifyOptions): Promise<Verdict> {
+  const { policy, checkpoint: note, onProgress } = options
+  const opened = await judged(policy, note)
+  const signedSize = opened.verdict?.checkpoint.size ?? 0
+  const frontier = new Frontier(sha256)
+  let signedRoot = signedSize === 0 ? frontier.root() : undefined
+  const scan = await scanTrail(folder, {
+    onProgress,
+    onLeaves: (leaves) => {
+      for (let at = 0; at < leaves.length && frontier.size < signedSize; at += HASH_BYTES) {
+        frontier.push(leaves.subarray(at, at + HASH_BYTES))
+        if (frontier.size === signedSize) signedRoot = frontier.root()
       }
-      onEntry?.(check.text, seq)
-      seq += 1
-      head = check.hash
-    }
+    },
+  })
+  const { bad } = scan
+  const reason =
+    bad !== undefined
+      ? `entry ${bad.index} (${bad.path}): ${bad.reason}`
+      : opened.reason !== ''
+        ? opened.reason
+        : againstTree(scan.entries, opened.verdict, signedRoot)
+  return {
+    ok: reason === '',
+    entries: scan.entries,
+    segments: scan.segments,
+    signed: Math.min(signedSize, scan.entries),
+    unsigned: Math.max(0, scan.entries - signedSize),
+    root: opened.verdict === undefined ? '' : toHex(opened.verdict.checkpoint.root),
+    tornBytes: scan.tornBytes,
+    cosigned: Object.fromEntries(opened.verdict?.cosigned ?? []),
+    badIndex: bad?.index,
+    reason,
   }
-  return { ok: true, entries: seq, segments: segments.length, head, reason: '' }
 }
 
-/** Lines end at a line feed and nothing else: names that callers choose may hold U+2028, which node:readline takes for an end. */
-async function* linesOf(path: string): AsyncGenerator<string> {
-  let rest = ''
-  for await (const piece of createReadStream(path, { encoding: 'utf8' })) {
-    const lines = (rest + String(piece)).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
+async function judged(
+  policy: Policy,
+  note: string | undefined,
+): Promise<{ readonly verdict: PolicyVerdict | undefined; readonly reason: string }> {
+  if (note === undefined) return { verdict: undefined, reason: 'there is no signed checkpoint' }
+  try {
+    return { verdict: await checkPolicy(policy, note), reason: '' }
+  } catch (error) {
+    if (error instanceof TlogError) return { verdict: undefined, reason: `the checkpoint: ${error.message}` }
+    throw error
   }
-  if (rest !== '') yield rest
+}
+
+function againstTree(entries: number, verdict: PolicyVerdict | undefined, root: Uint8Array | undefined): string {
+  if (verdict === undefined) return ''
+  const { size, root: signed } = verdict.checkpoint
+  if (root === undefined) return `${size} entries were signed, ${entries} are here`
+  return sameBytes(root, signed) ? '' : `the first ${size} entries are not those that were signed`
 }

@@ -1,0 +1,157 @@
+import { replaceFile } from '#kit/durable-file.ts'
+import { type OpenedCheckpoint, signCheckpoint } from '#tlog/checkpoint.ts'
+import type { Signer } from '#tlog/key.ts'
+import { formatNote } from '#tlog/note.ts'
+import { Cosigning } from './cosigning.ts'
+import { keepSigned, trailPaths } from './signed.ts'
+import type { TileTree } from './tile-tree.ts'
+import type { Witness, WitnessState } from './witness-feed.ts'
+
+export interface PublisherOptions {
+  readonly dataFolder: string
+  readonly signer: Signer
+  readonly tree: TileTree
+  /** The last checkpoint that was signed before this start; undefined for a new log. */
+  readonly signed: OpenedCheckpoint | undefined
+  readonly cosignedSize: number
+  readonly witnesses: readonly Witness[]
+  readonly quorum: number
+  /** Something that an operator should know; said once until it changes. */
+  readonly onProblem: (problem: string) => void
+  /** Each new checkpoint, when it has been stored. */
+  readonly onSigned?: ((checkpoint: OpenedCheckpoint) => void) | undefined
+}
+
+/** At the end, calls to witnesses that are under way may take this long. */
+const SETTLE_MS = 400
+
+/** Makes tiles and signed checkpoints of what the log has made durable. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #cosigning: Cosigning
+  /** Leaf hashes, hex, of durable entries that are not in the tree yet. */
+  #fresh: (readonly string[])[] = []
+  #signed: OpenedCheckpoint | undefined
+  #cosignedSize: number
+  #isConfirmed = false
+  #conflict: string | undefined
+  #problem = ''
+  /** Writes of checkpoint files, one after the other. */
+  #writing: Promise<void> = Promise.resolve()
+  #publishing: Promise<void> | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    this.#signed = options.signed
+    this.#cosignedSize = options.cosignedSize
+    this.#cosigning = new Cosigning({
+      witnesses: options.witnesses,
+      quorum: options.quorum,
+      tree: options.tree.reader,
+      onCosigned: (checkpoint, note, isWitnessed) => this.#keepCosigned(checkpoint, note, isWitnessed),
+      onConflict: ({ message }) => {
+        this.#conflict = `${message}, and not of what is here: nothing is recorded until \`thinplane audit reconcile\` has settled it`
+      },
+    })
+  }
+
+  get signedSize(): number {
+    return this.#signed?.size ?? 0
+  }
+
+  get cosignedSize(): number {
+    return this.#cosignedSize
+  }
+
+  get witnesses(): WitnessState[] {
+    return this.#cosigning.states
+  }
+
+  /** Why the log must not be continued; undefined when it may. */
+  get conflict(): string | undefined {
+    return this.#conflict
+  }
+
+  /** Takes leaf hashes of entries that are on the disk. */
+  take(hashes: readonly string[]): void {
+    this.#fresh.push(hashes)
+  }
+
+  /** Publishes what is new. A call while one is under way waits for that one. Never throws. */
+  async publish(): Promise<void> {
+    this.#publishing ??= this.#publish()
+      .catch((error: unknown) => this.#say(error instanceof Error ? error.message : String(error)))
+      .finally(() => (this.#publishing = undefined))
+    await this.#publishing
+  }
+
+  /** Publishes the last entries and gives the witnesses a moment to cosign them. */
+  async close(): Promise<void> {
+    await this.#publishing
+    await this.publish()
+    await this.#cosigning.settle(SETTLE_MS)
+    await this.#writing
+  }
+
+  async #publish(): Promise<void> {
+    const { tree, signer } = this.#options
+    const fresh = this.#fresh
+    this.#fresh = []
+    for (const hashes of fresh) tree.append(Buffer.from(hashes.join(''), 'hex'))
+    await tree.flush()
+    if (!(await this.#mayGoOn())) return
+    this.#cosigning.nudge()
+    const size = tree.size
+    if (size <= this.signedSize) return
+    const checkpoint = { origin: signer.key.name, size, root: tree.root(size) }
+    const note = await signCheckpoint(checkpoint, signer)
+    const opened = { ...checkpoint, note }
+    await this.#write(() => keepSigned(this.#options.dataFolder, formatNote(note)))
+    this.#signed = opened
+    this.#options.onSigned?.(opened)
+    this.#cosigning.offer(opened)
+  }
+
+  /** Before the first signature one witness has to confirm that it knows no other and no larger tree of this log. */
+  async #mayGoOn(): Promise<boolean> {
+    if (this.#conflict === undefined && !this.#isConfirmed) {
+      this.#isConfirmed = await this.#cosigning.confirm(this.#signed ?? (await this.#emptyCheckpoint()))
+      if (!this.#isConfirmed) this.#say(`no witness has confirmed the log yet: ${this.#troubles()}`)
+    }
+    if (this.#conflict !== undefined) this.#say(this.#conflict)
+    return this.#conflict === undefined && this.#isConfirmed
+  }
+
+  /** The empty tree is the beginning of every log, so that signing it binds to nothing. */
+  async #emptyCheckpoint(): Promise<OpenedCheckpoint> {
+    const { signer, tree } = this.#options
+    const checkpoint = { origin: signer.key.name, size: 0, root: tree.root(0) }
+    return { ...checkpoint, note: await signCheckpoint(checkpoint, signer) }
+  }
+
+  #keepCosigned(checkpoint: OpenedCheckpoint, note: string, isWitnessed: boolean): void {
+    void this.#write(async () => {
+      const paths = trailPaths(this.#options.dataFolder)
+      if (checkpoint.size === this.#signed?.size) await replaceFile(paths.checkpoint, note)
+      if (!isWitnessed || checkpoint.size < this.#cosignedSize || checkpoint.size === 0) return
+      await replaceFile(paths.cosigned, note)
+      this.#cosignedSize = checkpoint.size
+    }).catch((error: unknown) => this.#say(error instanceof Error ? error.message : String(error)))
+  }
+
+  #write(work: () => Promise<void>): Promise<void> {
+    const written = this.#writing.then(work)
+    this.#writing = written.catch(() => undefined)
+    return written
+  }
+
+  #troubles(): string {
+    return this.witnesses.map(({ name, trouble }) => `${name} ${trouble}`).join(', ')
+  }
+
+  #say(problem: string): void {
+    if (problem === this.#problem) return
+    this.#problem = problem
+    this.#options.onProblem(problem)
+  }
+}
