@@ -7,6 +7,7 @@ import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
 import type { MintOptions } from '#simclouds/entra-tokens.ts'
 import { type SimClouds, startSimClouds } from '#simclouds/start.ts'
+import { openDenyList } from './deny.ts'
 import { createEntraIssuer } from './entra.ts'
 import { identify } from './identify.ts'
 import { openKeyRing } from './key.ts'
@@ -60,7 +61,7 @@ async function withEntra(body: (stage: Stage) => Promise<void>): Promise<void> {
     border.cross,
     () => Date.now() + aheadMs,
   )
-  const deps = { keys: openKeyRing([], Date.now), issuers: [issuer] }
+  const deps = { keys: openKeyRing([], Date.now), issuers: [issuer], denied: openDenyList([]) }
   try {
     await body({
       clouds,
@@ -314,7 +315,7 @@ test('any other issuer is judged by its exact name, its audiences and its own cl
     )
     const ask = async (token: string) =>
       identify(
-        { keys: openKeyRing([], Date.now), issuers: [issuer] },
+        { keys: openKeyRing([], Date.now), issuers: [issuer], denied: openDenyList([]) },
         { authorization: `bearer  ${token}`, apiKey: undefined },
         newTrip(),
       )
@@ -350,7 +351,7 @@ test('any other issuer is judged by its exact name, its audiences and its own cl
   }))
 
 test('the header decides, and says what it should hold', async () => {
-  const deps = { keys: openKeyRing([], Date.now), issuers: [] }
+  const deps = { keys: openKeyRing([], Date.now), issuers: [], denied: openDenyList([]) }
   const ask = async (authorization: string | undefined, apiKey?: string) =>
     identify(deps, { authorization, apiKey }, newTrip())
   const missing = 'no credential, send `Authorization: Bearer` with a token or a key, or `x-api-key` with a key'

@@ -6,6 +6,7 @@ import type { FindingCount } from '#contract/screened.ts'
 import type { Alias, Target } from '#contract/target.ts'
 import { Lru } from '#kit/lru.ts'
 import type { Decision, PolicyEngine } from './engine.ts'
+import { withinScope } from './scope.ts'
 
 export interface PolicyDeps {
   readonly engine: PolicyEngine
@@ -41,6 +42,7 @@ export function permit(deps: PolicyDeps, principal: Principal, ask: Ask): Permit
   }))
   if (!use.allow) throw denied(use, `model \`${alias.name}\``, principal)
   const collections = wantedCollections(deps, alias, ask)
+  withinScope(principal, alias.name, collections)
   const decisions = [use, ...collections.map((collection) => mayGround(deps, principal, caller, alias, collection))]
   return {
     alias: alias.name,
