@@ -16,18 +16,21 @@ interface OldKey {
 
 /** The keys of the directory: one that signs, and those before it that are still published. */
 export class KeyRing {
+  /** The key of personal accounts: published beside the others, and good for that one directory. */
+  readonly personal: SigningKey
   #current: SigningKey
   #old: readonly OldKey[] = []
   readonly #oldKeyMs: number
 
-  private constructor(first: SigningKey, oldKeyMs: number) {
+  private constructor(first: SigningKey, personal: SigningKey, oldKeyMs: number) {
+    this.personal = personal
     this.#current = first
     this.#oldKeyMs = oldKeyMs
   }
 
   /** @param oldKeyMs How long a key stays published once another one signs. */
   static async create(oldKeyMs: number): Promise<KeyRing> {
-    return new KeyRing(await makeKey(), oldKeyMs)
+    return new KeyRing(await makeKey(), await makeKey(), oldKeyMs)
   }
 
   get current(): SigningKey {
