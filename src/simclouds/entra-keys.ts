@@ -30,7 +30,7 @@ export class KeyRing {
 
   /** @param oldKeyMs How long a key stays published once another one signs. */
   static async create(oldKeyMs: number): Promise<KeyRing> {
-    return new KeyRing(await makeKey(), await makeKey(), oldKeyMs)
+    return new KeyRing(await makeKey(), await personalKey(), oldKeyMs)
   }
 
   get current(): SigningKey {
@@ -58,6 +58,14 @@ export class KeyRing {
   #published(): readonly OldKey[] {
     return this.#old.filter(({ untilEpochMs }) => untilEpochMs > Date.now())
   }
+}
+
+let personal: Promise<SigningKey> | undefined
+
+/** One for the whole process, as the real one is for the whole world: making a key takes a tenth of a second. */
+function personalKey(): Promise<SigningKey> {
+  personal ??= makeKey()
+  return personal
 }
 
 /** A new RS256 key; its id is derived from its modulus. */
