@@ -1,6 +1,7 @@
 import type { Trip } from '#contract/crossing.ts'
 import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
+import { openDenyList } from '#identity/deny.ts'
 import { createEntraIssuer } from '#identity/entra.ts'
 import { identify } from '#identity/identify.ts'
 import { openKeyRing } from '#identity/key.ts'
@@ -32,7 +33,7 @@ export async function benchIdentity(): Promise<MicroResult[]> {
       border.cross,
       Date.now,
     )
-    const deps = { keys: openKeyRing([], Date.now), issuers: [issuer] }
+    const deps = { keys: openKeyRing([], Date.now), issuers: [issuer], denied: openDenyList([]) }
     const mint = async (): Promise<string> => `Bearer ${await clouds.mintToken({ roles: ['developer'] })}`
     const fresh = await Promise.all(Array.from({ length: TOKENS * REPEATS_WITH_WARM_UP }, mint))
     const check = (authorization: string | undefined) =>

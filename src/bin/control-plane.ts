@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { AdminEvent } from '#contract/admin-event.ts'
 import type { Border } from '#border/cross.ts'
 import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
@@ -7,6 +8,7 @@ import { resolveCredential } from '#config/secrets.ts'
 import { openPassportOffice } from '#context/passport.ts'
 import { createPassedMessages } from '#guard/safety.ts'
 import { createVaults } from '#guard/vault.ts'
+import { type Sessions, createSessions } from '#identity/session.ts'
 import { journey } from '#journey'
 import { createGatewayMetrics } from '#observe/gateway-metrics.ts'
 import { type Log, errorFacts } from '#observe/log.ts'
@@ -17,11 +19,13 @@ import { openTenantDigests } from '#record/digests.ts'
 import { openAuditLog } from '#record/log.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
-import { answerPage } from './pages.ts'
+import { openIdentityStores } from './identity-stores.ts'
+import { tokenSourcesOf } from './identity-world.ts'
+import { type PageDeps, answerPage } from './pages.ts'
 import { type Recent, createRecent } from './recent.ts'
 import { changedPaths, needsRestart, watchFiles } from './reload.ts'
 import { openState } from './state.ts'
-import { type Built, type Lasting, buildWorld } from './world.ts'
+import { type Built, type Lasting, buildWorld, identityFiles } from './world.ts'
 
 export interface ControlOptions {
   readonly file: string
@@ -40,6 +44,10 @@ export interface ControlPlane {
 
 /** Entries kept for the status page. */
 const RECENT = 200
+/** Keys and the deny list take effect within a second: looking costs two file stats. */
+const IDENTITY_LOOK_MS = 250
+/** When keys were last used is written down this often. */
+const USED_FLUSH_MS = 60_000
 
 /** Starts one gateway. @throws with every problem of the configuration, the policies, the trail or the port. */
 export async function startControlPlane(options: ControlOptions): Promise<ControlPlane> {
@@ -49,6 +57,8 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   const { config } = loaded
   const dataFolder = loaded.resolve(config.data)
   const state = await openState(dataFolder)
+  const onAdminEvent = (event: AdminEvent): void => logAdminEvent(log, event)
+  const stores = await openIdentityStores({ dataFolder, files: identityFiles(loaded), log, onAdminEvent })
   const audit = await openAuditLog(join(dataFolder, 'audit'))
   if (audit.mended !== '') log.warn('audit trail mended', { what: audit.mended })
   const recent = createRecent(RECENT)
@@ -70,6 +80,9 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     spend,
     digests: openTenantDigests(join(dataFolder, 'tenants')),
     environment: options.environment,
+    identity: stores,
+    issuers: new Map(),
+    signIn: undefined,
     onEntry: (entry, text) => {
       recent.push(entry.id, text)
       metrics.entry(entry)
@@ -80,6 +93,28 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   }
   const current = await firstWorld(loaded, lasting, audit.close.bind(audit))
   const reload = { atEpochMs: startedEpochMs, problem: '' }
+  const sessions = createSessions(Date.now)
+  const pages: PageDeps = {
+    metrics,
+    api: {
+      world: () => current.built.world,
+      stores,
+      sessions,
+      recent,
+      startedEpochMs,
+      notReady: () => audit.trouble,
+      reload: () => reload,
+      onAdminEvent,
+    },
+    auth: {
+      setup: () =>
+        lasting.signIn && { ...lasting.signIn, publicUrl: lasting.signIn.publicUrl ?? served.serving?.url ?? '' },
+      sessions,
+      identity: () => current.built.world.identity,
+      onAdminEvent,
+      onFault: lasting.onBug,
+    },
+  }
   const serving = await serve({
     host: config.listen.host,
     port: options.port ?? config.listen.port,
@@ -87,33 +122,32 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     maxConcurrent: config.listen.maxConcurrent,
     requestTimeoutMs: config.listen.requestTimeoutMs,
     run: (call) => journey(current.built.world, call),
-    pages: (request) =>
-      answerPage(
-        {
-          world: () => current.built.world,
-          metrics,
-          recent,
-          startedEpochMs,
-          notReady: () => audit.trouble,
-          reload: () => reload,
-        },
-        request,
-      ),
+    pages: (request) => answerPage(pages, request),
   }).catch(async (error: unknown) => {
     await audit.close()
     throw error
   })
   served.serving = serving
-  const stopWatching = watchFiles(
-    () => [options.file, current.built.policyFolder, current.built.keysFile],
-    () => reloadWorld(options, lasting, current, reload),
-  )
+  const stops = [
+    watchFiles(
+      () => [options.file, current.built.policyFolder],
+      () => reloadWorld({ ...options, onAdminEvent }, lasting, { current, reload, sessions }),
+    ),
+    watchFiles(
+      () => Object.values(stores.files()),
+      () => stores.reload(),
+      IDENTITY_LOOK_MS,
+    ),
+  ]
+  const flushing = setInterval(() => void stores.flush(), USED_FLUSH_MS).unref()
   return {
     url: serving.url,
     recent,
     close: async (drainMs) => {
-      stopWatching()
+      for (const stop of stops) stop()
+      clearInterval(flushing)
       await serving.close(drainMs)
+      await stores.flush()
       await Promise.race([otlp?.close(), new Promise((resolve) => setTimeout(resolve, 500).unref())])
       await border.close(200)
       await audit.close()
@@ -136,23 +170,37 @@ async function firstWorld(
 
 /** Keeps the last good configuration when the new one can not be used, and says what changed when it can. */
 async function reloadWorld(
-  { file, log }: ControlOptions,
+  { file, log, onAdminEvent }: ControlOptions & { readonly onAdminEvent: (event: AdminEvent) => void },
   lasting: Lasting,
-  current: { built: Built },
-  reload: { atEpochMs: number; problem: string },
+  { current, reload, sessions }: Reloaded,
 ): Promise<void> {
   reload.atEpochMs = Date.now()
+  const note = (outcome: AdminEvent['outcome'], changed: string): void =>
+    onAdminEvent({
+      kind: 'config',
+      action: 'reloaded',
+      actor: 'file',
+      subjectId: current.built.loaded.config.name,
+      outcome,
+      atEpochMs: reload.atEpochMs,
+      detail: { changed },
+    })
   try {
     const before = current.built.loaded.config
+    const signInBefore = lasting.signIn?.fingerprint
     const built = await buildWorld(await loadConfig(file), lasting)
     current.built = built
     reload.problem = ''
+    if (lasting.signIn?.fingerprint !== signInBefore) sessions.closeAll()
+    await lasting.identity.reload(identityFiles(built.loaded))
     const changed = changedPaths(before, built.loaded.config)
+    note('done', changed.length === 0 ? 'policies' : changed.join(', '))
     const restart = needsRestart(before, built.loaded.config)
-    log.info('configuration reloaded', { changed: changed.length === 0 ? 'keys or policies' : changed.join(', ') })
+    log.info('configuration reloaded', { changed: changed.length === 0 ? 'policies' : changed.join(', ') })
     if (restart.length > 0) log.warn('a change needs a restart to take effect', { changed: restart.join(', ') })
   } catch (error) {
     reload.problem = error instanceof Error ? error.message : String(error)
+    note('failed', '')
     log.error('the new configuration can not be used, the last good one stays', { problem: reload.problem })
   }
 }
@@ -168,6 +216,7 @@ function startOtlp(
     environment,
     resolve,
     problems: [],
+    tokenSources: tokenSourcesOf(config, border.cross, []),
   })
   const send = async (body: string): Promise<number> => {
     const answer = await border.cross(
@@ -198,4 +247,17 @@ function startOtlp(
     return answer.status
   }
   return createOtlpExporter({ send, serviceName: config.name, cloud: config.place.cloud, region: config.place.region })
+}
+
+interface Reloaded {
+  readonly current: { built: Built }
+  readonly reload: { atEpochMs: number; problem: string }
+  readonly sessions: Sessions
+}
+
+/** What was done to the plane, in its log: ids and codes only. */
+function logAdminEvent(log: Log, { kind, action, actor, subjectId, outcome, detail }: AdminEvent): void {
+  const facts = { ...detail, kind, action, actor, subjectId, outcome }
+  if (outcome === 'done') log.info('admin event', facts)
+  else log.warn('admin event', facts)
 }

@@ -16,9 +16,15 @@ export interface LocalSetup {
 }
 
 /** Environment of the control plane: the simulated clouds' credentials, by reference as everywhere. */
-export function localEnvironment({ contentSafety, bedrock, cloudRun }: SimCloudsSettings): Record<string, string> {
+export function localEnvironment({
+  entra,
+  contentSafety,
+  bedrock,
+  cloudRun,
+}: SimCloudsSettings): Record<string, string> {
   return {
     THINPLANE_SIM_CONTENT_SAFETY_KEY: contentSafety.key,
+    THINPLANE_SIM_ENTRA_SECRET: entra.clients.find(({ clientId }) => clientId === entra.audience)?.secret ?? '',
     THINPLANE_SIM_AWS_ACCESS_KEY_ID: bedrock.accessKeyId,
     THINPLANE_SIM_AWS_SECRET_ACCESS_KEY: bedrock.secretAccessKey,
     ...(cloudRun.bearer === undefined ? {} : { THINPLANE_SIM_CLOUD_RUN_TOKEN: cloudRun.bearer }),
@@ -75,6 +81,12 @@ export function localConfig(setup: LocalSetup): string {
     listen: { port: setup.port },
     data: '.',
     identity: {
+      signIn: {
+        issuer: `${urls['entra']}/${settings.entra.tenants[0]}/v2.0`,
+        clientId: settings.entra.audience,
+        secret: { env: 'THINPLANE_SIM_ENTRA_SECRET' },
+        place: places.entra,
+      },
       issuers: [
         {
           kind: 'entra',
@@ -83,6 +95,11 @@ export function localConfig(setup: LocalSetup): string {
           v1Host: urls['entra'],
           tenants: settings.entra.tenants,
           audiences: [settings.entra.audience, settings.entra.appIdUri],
+          graph: {
+            endpoint: urls['graph'],
+            clientId: settings.entra.audience,
+            secret: { env: 'THINPLANE_SIM_ENTRA_SECRET' },
+          },
         },
       ],
     },

@@ -2,9 +2,11 @@ import type { Principal } from '#contract/principal.ts'
 import type { FindingCount, GuardAction } from '#contract/screened.ts'
 import type { Entry } from '#contract/entry.ts'
 import { loadConfig } from '#config/load.ts'
+import { SOME_AGENT } from '#policy/cases.ts'
 import { classify } from '#policy/classes.ts'
 import { decideFirst, decideSecond, groundedOn } from '#policy/decide.ts'
 import { type PolicyReason, explainQuestion } from '#policy/explain.ts'
+import { recordedPrincipal } from '#policy/replay.ts'
 import {
   type BudgetState,
   type Question,
@@ -118,7 +120,7 @@ function askedOf(setup: PolicySetup, given: Given): Asked {
       client: undefined,
       via: '',
       credentialId: '',
-      agent: given.flag('agent') ? {} : undefined,
+      agent: given.flag('agent') ? SOME_AGENT : undefined,
     },
     facts: {
       alias,
@@ -165,11 +167,7 @@ function askedBy(setup: PolicySetup, entry: Entry): Asked {
   const collections = entry.policy.collections.length > 0 ? entry.policy.collections : alias.collections
   const budget: BudgetState = alias.usdPerCallerAndDay === undefined ? 'none' : 'under'
   return {
-    principal: {
-      ...principal,
-      kind: principal.kind === 'app' || principal.kind === 'key' ? principal.kind : 'user',
-      client: principal.client === '' ? undefined : principal.client,
-    },
+    principal: recordedPrincipal(principal),
     facts: {
       alias,
       dialect: entry.dialect,

@@ -6,7 +6,11 @@ import type { Config } from '#config/schema.ts'
 const EVERY_MS = 1000
 
 /** Calls `onChange` when one of the files, or a file of one of the folders, has changed. Returns how to stop. */
-export function watchFiles(paths: () => readonly string[], onChange: () => Promise<void>): () => void {
+export function watchFiles(
+  paths: () => readonly string[],
+  onChange: () => Promise<void>,
+  everyMs = EVERY_MS,
+): () => void {
   let last: string | undefined
   let busy = false
   const look = async (): Promise<void> => {
@@ -21,7 +25,7 @@ export function watchFiles(paths: () => readonly string[], onChange: () => Promi
       busy = false
     }
   }
-  const timer = setInterval(() => void look(), EVERY_MS)
+  const timer = setInterval(() => void look(), everyMs)
   timer.unref()
   void look()
   return () => clearInterval(timer)

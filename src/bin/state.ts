@@ -5,6 +5,7 @@ import type { JWK } from 'jose'
 import { z } from 'zod'
 import { createPassportKey } from '#context/passport.ts'
 import type { KeyRecord } from '#identity/key.ts'
+import { parseKeys, showKeys } from '#identity/key-file.ts'
 
 /** What one control plane keeps in its data folder beside the audit trail. Files are readable by their owner only. */
 export interface State {
@@ -52,20 +53,6 @@ export async function writeDurably(path: string, content: string): Promise<void>
   await rename(beside, path)
 }
 
-const KeysFile = z.strictObject({
-  keys: z.array(
-    z.strictObject({
-      id: z.string().regex(/^[0-9a-f]{12}$/),
-      hash: z.string().regex(/^[0-9a-f]{64}$/),
-      tenant: z.string(),
-      subject: z.string(),
-      roles: z.array(z.string()),
-      expiresAtEpochMs: z.number().optional(),
-      revoked: z.boolean().optional(),
-    }),
-  ),
-})
-
 /** Records of keys; none when the file does not exist yet. @throws with the file's name when it is not readable as one. */
 export async function readKeys(path: string): Promise<KeyRecord[]> {
   let text: string
@@ -76,12 +63,12 @@ export async function readKeys(path: string): Promise<KeyRecord[]> {
     throw error
   }
   try {
-    return KeysFile.parse(JSON.parse(text)).keys
+    return parseKeys(text)
   } catch (error) {
     throw new Error(`${path} is not a file of keys: ${error instanceof Error ? error.message : ''}`, { cause: error })
   }
 }
 
 export async function writeKeys(path: string, keys: readonly KeyRecord[]): Promise<void> {
-  await writeDurably(path, `${JSON.stringify({ keys }, undefined, 2)}\n`)
+  await writeDurably(path, showKeys(keys))
 }

@@ -10,17 +10,15 @@ import type { PassportOffice } from '#context/passport.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import { type PassedMessages } from '#guard/safety.ts'
 import type { Vaults } from '#guard/vault.ts'
-import { createEntraIssuer } from '#identity/entra.ts'
-import { openKeyRing } from '#identity/key.ts'
-import { createOidcIssuer } from '#identity/oidc.ts'
 import type { World } from '#journey'
 import { type PolicyOptions, openPolicy } from '#policy/permit.ts'
 import type { Spend } from '#policy/spend.ts'
 import type { TenantDigests } from '#record/digests.ts'
 import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
+import type { IdentityFiles, IdentityStores } from './identity-stores.ts'
+import { type IssuerPool, type SignInWorld, issuersOf, signInOf, tokenSourcesOf } from './identity-world.ts'
 import { setUpPolicy } from './policy-setup.ts'
-import { readKeys } from './state.ts'
 
 /** What outlives a reload of the configuration. */
 export interface Lasting {
@@ -33,6 +31,11 @@ export interface Lasting {
   readonly spend: Spend
   readonly digests: TenantDigests
   readonly environment: Readonly<Record<string, string | undefined>>
+  readonly identity: IdentityStores
+  /** Issuers of the world before: those that stay as they are keep what they have checked. */
+  issuers: IssuerPool
+  /** Sign-in of the world before, likewise. */
+  signIn: SignInWorld | undefined
   readonly onEntry: (entry: Entry, text: string) => void
   readonly onBug: (requestId: string, cause: unknown) => void
 }
@@ -40,7 +43,6 @@ export interface Lasting {
 export interface Built {
   readonly world: World
   readonly loaded: LoadedConfig
-  readonly keysFile: string
   readonly policyFolder: string
 }
 
@@ -50,9 +52,6 @@ export interface Built {
  */
 export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promise<Built> {
   const { config } = loaded
-  const keysFile = isAbsolute(config.identity.keysFile)
-    ? config.identity.keysFile
-    : join(loaded.resolve(config.data), config.identity.keysFile)
   const policy = await setUpPolicy(loaded)
   const { engine } = policy
   const profiles = new Map(
@@ -67,8 +66,10 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     line: 0,
     message: `policy \`${id}\` in ${file} names profile \`${guard ?? ''}\`, define it or name one of ${[...profiles.keys()].join(', ')}`,
   }))
+  const lookUp = { environment: lasting.environment, resolve: loaded.resolve, problems }
+  const tokenSources = tokenSourcesOf(config, lasting.cross, problems)
   const credential = (value: Parameters<typeof resolveCredential>[0], path: string) =>
-    resolveCredential(value, path, { environment: lasting.environment, resolve: loaded.resolve, problems })
+    resolveCredential(value, path, { ...lookUp, tokenSources })
   const { contentSafety } = config.guard
   const targets = new Map(
     Object.entries(config.targets).map(([name, target]): [string, Target] => [
@@ -77,14 +78,13 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     ]),
   )
   const now = Date.now
+  const issuers = issuersOf(config, lasting.issuers, { cross: lasting.cross, lookUp })
+  const signIn = signInOf(config, lasting.signIn, { cross: lasting.cross, lookUp })
   const world: World = {
     identity: {
-      keys: openKeyRing(await readKeys(keysFile), now),
-      issuers: config.identity.issuers.map((issuer) =>
-        issuer.kind === 'entra'
-          ? createEntraIssuer(issuer, lasting.cross, now)
-          : createOidcIssuer(issuer, lasting.cross, now),
-      ),
+      keys: lasting.identity.keys,
+      denied: lasting.identity.denied,
+      issuers: [...issuers.values()],
     },
     policy: openPolicy({
       ...policy,
@@ -124,7 +124,15 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     },
   }
   if (problems.length > 0) throw new ConfigProblems(loaded.file, problems)
-  return { world, loaded, keysFile, policyFolder: loaded.resolve(config.policies.folder) }
+  lasting.issuers = issuers
+  lasting.signIn = signIn
+  return { world, loaded, policyFolder: loaded.resolve(config.policies.folder) }
+}
+
+/** Where keys and the deny list are. */
+export function identityFiles({ config, resolve }: LoadedConfig): IdentityFiles {
+  const inData = (file: string): string => (isAbsolute(file) ? file : join(resolve(config.data), file))
+  return { keysFile: inData(config.identity.keysFile), deniedFile: inData(config.identity.deniedFile) }
 }
 
 /** The planes beside the models that see a request's text: an obligation to stay in a jurisdiction binds them too. */

@@ -1,9 +1,9 @@
-import type { Credential } from '#contract/crossing.ts'
+import type { StaticCredential } from '#contract/crossing.ts'
 import { amzDate, signV4 } from '#kit/sigv4.ts'
 
 /** Headers that prove who we are, for one call. */
 export function credentialHeaders(
-  credential: Credential,
+  credential: StaticCredential,
   call: { readonly method: string; readonly url: URL; readonly body: string; readonly nowEpochMs: number },
 ): Readonly<Record<string, string>> {
   switch (credential.kind) {

@@ -5,6 +5,8 @@ import {
   CrossFault,
   type CrossRequest,
   type Crossing,
+  type StaticCredential,
+  type TokenCredential,
   type Trip,
 } from '#contract/crossing.ts'
 import { type Place, placeName } from '#contract/place.ts'
@@ -40,7 +42,12 @@ const KEEP_ALIVE_MAX_MS = 300_000
 /** Opens the one door to the other clouds. Nothing else in the product opens a socket to one (law 1). */
 export function openBorder(options: BorderOptions): Border {
   const pools = new Map<string, Pool>()
-  const cross: Cross = (trip, request) => crossOnce(options, pools, trip, request)
+  const cross: Cross = (trip, request) => {
+    const { credential } = request
+    return credential.kind === 'token'
+      ? crossWithToken(credential, trip, (known) => crossOnce(options, pools, trip, request, known))
+      : crossOnce(options, pools, trip, request, credential)
+  }
   return {
     cross,
     close: async (closeMs) => {
@@ -53,11 +60,22 @@ export function openBorder(options: BorderOptions): Border {
   }
 }
 
+/** The token is a call of its own, which its source makes through this border. */
+async function crossWithToken(
+  { source }: TokenCredential,
+  trip: Trip,
+  go: (credential: StaticCredential) => Promise<CrossAnswer>,
+): Promise<CrossAnswer> {
+  const secret = await source.token(trip)
+  return go({ kind: 'header', header: 'authorization', prefix: 'Bearer ', secret })
+}
+
 function crossOnce(
   options: BorderOptions,
   pools: Map<string, Pool>,
   trip: Trip,
   request: CrossRequest,
+  credential: StaticCredential,
 ): Promise<CrossAnswer> {
   const calls = trip.calls.get(request.layer) ?? 0
   const bodyBytes = request.body === undefined ? 0 : Buffer.byteLength(request.body)
@@ -71,7 +89,7 @@ function crossOnce(
   trip.calls.set(request.layer, calls + 1)
   const url = parsedUrl(request.url)
   const spanId = randomHex(8)
-  const headers = outgoingHeaders(request, trip, url, spanId)
+  const headers = outgoingHeaders(request, credential, trip, url, spanId)
   const path = url.pathname + url.search
   const crossing = openCrossing(options, request, url, spanId, bytesOf(request.method, path, headers) + bodyBytes)
   trip.crossings.push(crossing)
@@ -84,12 +102,18 @@ function crossOnce(
   return receiver.answered
 }
 
-function outgoingHeaders(request: CrossRequest, trip: Trip, url: URL, spanId: string): Record<string, string> {
+function outgoingHeaders(
+  request: CrossRequest,
+  credential: StaticCredential,
+  trip: Trip,
+  url: URL,
+  spanId: string,
+): Record<string, string> {
   const traceparent = `00-${trip.traceId}-${spanId}-0${trip.sampled ? '1' : '0'}`
   const headers: Record<string, string> = { ...request.headers, traceparent, [PRIVATE_TRACE_HEADER]: traceparent }
   if (request.layer !== 'telemetry') headers['x-request-id'] = trip.requestId
   const call = { method: request.method, url, body: request.body ?? '', nowEpochMs: Date.now() }
-  return Object.assign(headers, credentialHeaders(request.credential, call))
+  return Object.assign(headers, credentialHeaders(credential, call))
 }
 
 function openCrossing(

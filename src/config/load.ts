@@ -132,6 +132,7 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
       )
     }
   }
+  checkIdentity(config, must)
   must(Object.keys(config.aliases).length > 0, ['aliases'], 'no alias is defined, so no model can be asked: add one')
   must(
     Object.hasOwn(config.guard.profiles, config.guard.defaultProfile),
@@ -148,4 +149,42 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
     }
   }
   return problems
+}
+
+type Must = (exists: boolean, path: readonly PropertyKey[], message: string) => void
+
+/** Names of issuers, and the credentials that point at them. */
+function checkIdentity(config: Config, must: Must): void {
+  const { issuers } = config.identity
+  const names = issuers.map(({ name }) => name)
+  for (const [at, name] of names.entries())
+    must(names.indexOf(name) === at, ['identity', 'issuers', at, 'name'], `issuer \`${name}\` stands there twice`)
+  const entra = issuers.filter(({ kind }) => kind === 'entra').map(({ name }) => name)
+  const known = entra.length === 0 ? 'none is defined' : `choose one of ${entra.join(', ')}`
+  const credentials: readonly (readonly [path: readonly PropertyKey[], credential: CredentialKind | undefined])[] = [
+    ...Object.entries(config.targets).map(
+      ([name, target]) => [['targets', name, 'credential'], target.credential] as const,
+    ),
+    [['context', 'credential'], config.context?.credential],
+    [['guard', 'contentSafety', 'credential'], config.guard.contentSafety?.credential],
+    [['observe', 'otlp', 'credential'], config.observe.otlp?.credential],
+  ]
+  for (const [path, credential] of credentials) {
+    if (credential?.issuer === undefined) continue
+    must(
+      entra.includes(credential.issuer),
+      [...path, 'issuer'],
+      `there is no Entra issuer \`${credential.issuer}\`, ${known}`,
+    )
+    must(
+      credential.kind !== 'entra-obo' || path[0] === 'targets',
+      [...path, 'kind'],
+      'only a target can be called on behalf of the caller, use `entra-client` here',
+    )
+  }
+}
+
+interface CredentialKind {
+  readonly kind: string
+  readonly issuer?: string
 }

@@ -41,6 +41,13 @@ const secret = z
   )
   .describe('A secret by reference. Values themselves are never written into the configuration.')
 
+const entraApp = {
+  issuer: name.describe('Name of the Entra issuer in `identity.issuers` whose login host and tenants are used.'),
+  scope: z.string().min(1).describe('What the token is for, such as `https://cognitiveservices.azure.com/.default`.'),
+  clientId: z.string().min(1).describe('Client id of the application that asks.'),
+  secret,
+}
+
 const credential = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
@@ -60,6 +67,20 @@ const credential = z
       accessKeyId: secret,
       secretAccessKey: secret,
     }),
+    z
+      .strictObject({
+        kind: z.literal('entra-client'),
+        ...entraApp,
+        tenant: z
+          .guid()
+          .toLowerCase()
+          .optional()
+          .describe('Directory that issues the token. Default: the first tenant of the issuer.'),
+      })
+      .describe('A token of this application itself (client credentials).'),
+    z
+      .strictObject({ kind: z.literal('entra-obo'), ...entraApp })
+      .describe("The caller's own token, exchanged for one of the target (on-behalf-of). For targets only."),
   ])
   .default({ kind: 'none' })
   .describe('How calls prove who we are. Default: no credential.')
@@ -102,6 +123,62 @@ const entra = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe('Accepted `aud`: the client id of the API, and its application id URI where v1.0 tokens are used.'),
+  versions: z
+    .array(z.enum(['v1', 'v2']))
+    .min(1)
+    .default(['v1', 'v2'])
+    .describe('Accepted token versions. Default both; `[v2]` for an API whose registration asks for v2.0 tokens.'),
+  clients: z
+    .array(z.guid().toLowerCase())
+    .optional()
+    .describe('Client ids (`azp`, `appid`) that may ask; a listed one needs neither scope nor role. Default: any.'),
+  idtyp: z
+    .array(z.enum(['user', 'app']))
+    .min(1)
+    .default(['user', 'app'])
+    .describe("Kinds of callers: people's tokens, applications' own tokens. Default both."),
+  requireAcrs: z
+    .array(z.string().regex(/^c\d{1,2}$/, 'write an authentication context such as `c1`'))
+    .default([])
+    .describe(
+      'Authentication contexts that a token must carry; one that lacks it is answered with a claims challenge. Default none.',
+    ),
+  overage: z
+    .enum(['resolve', 'ignore'])
+    .default('resolve')
+    .describe(
+      'When a token has no room for its groups: `resolve` asks Microsoft Graph and refuses with 503 when it can not; `ignore` goes on without groups, which lets a policy that forbids by group pass. Default `resolve`.',
+    ),
+  graph: z
+    .strictObject({
+      endpoint: url
+        .default('https://graph.microsoft.com')
+        .describe('Microsoft Graph. Default `https://graph.microsoft.com`.'),
+      scope: z
+        .string()
+        .default('https://graph.microsoft.com/.default')
+        .describe('Scope of the token for it. Default `https://graph.microsoft.com/.default`.'),
+      clientId: z
+        .string()
+        .min(1)
+        .describe(
+          'Client id of an application with the application permissions `User.Read.All` and `GroupMember.Read.All`, and `Application.Read.All` for callers that are applications.',
+        ),
+      secret,
+      ttlMs: ms(600_000, 'How long groups are believed.'),
+      maxGroups: z
+        .int()
+        .min(200)
+        .max(11_000)
+        .default(1000)
+        .describe(
+          'Callers in more groups are refused: groups travel in the passport, which has room for some 1,100. Default 1,000.',
+        ),
+    })
+    .optional()
+    .describe(
+      'Where the groups are read that a token has no room for (more than 200). Absent: such tokens are refused.',
+    ),
   region: z.string().default('eastus').describe('Azure region where the login service is reached. Default `eastus`.'),
 })
 
@@ -109,12 +186,48 @@ const oidc = z.strictObject({
   kind: z.literal('oidc'),
   name: name.describe('Name of this issuer in audit entries.'),
   issuer: z.string().min(1).describe('Exact `iss` of its tokens.'),
-  jwksUrl: z.string().min(1).describe('URL of its signing keys.'),
+  jwksUrl: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('URL of its signing keys. Default: as its discovery document says, on its own host and by https.'),
   audiences: z.array(z.string().min(1)).min(1).describe('Accepted `aud`.'),
+  algorithms: z
+    .array(z.enum(['RS256', 'PS256', 'ES256']))
+    .min(1)
+    .default(['RS256'])
+    .describe('How its tokens may be signed. Default `[RS256]`.'),
   rolesClaim: z.string().default('roles').describe('Claim that lists roles. Default `roles`.'),
   tenant: z.string().min(1).describe('Tenant that its callers belong to.'),
   place: place.default({ cloud: 'local', region: 'local' }),
 })
+
+const signIn = z
+  .strictObject({
+    issuer: url.describe(
+      'Issuer of the OpenID Connect sign-in, exactly: `https://login.microsoftonline.com/TENANT/v2.0` for Entra.',
+    ),
+    clientId: z.string().min(1).describe('Client id of this control plane at the issuer.'),
+    secret: secret.optional(),
+    scopes: z
+      .array(z.string().min(1))
+      .default(['openid', 'profile'])
+      .describe('What is asked for. Default `[openid, profile]`.'),
+    tenant: z
+      .string()
+      .default('')
+      .describe("Tenant of people whose token names none (`tid`). Default: the name of the issuer's host."),
+    rolesClaim: z.string().default('roles').describe('Claim that lists roles. Default `roles`.'),
+    sessionHours: z.number().min(0.1).max(24).default(8).describe('How long a session lasts, in hours. Default 8.'),
+    publicUrl: url
+      .optional()
+      .describe(
+        'Where browsers reach this server: its `/auth/callback` is the redirect URI to register. Default: the address that it listens on.',
+      ),
+    place: place.default({ cloud: 'azure', region: 'eastus' }),
+  })
+  .optional()
+  .describe('Sign-in of people to the status page and the admin API. Absent: keys and access tokens only.')
 
 const identity = z
   .strictObject({
@@ -122,6 +235,11 @@ const identity = z
       .string()
       .default('keys.json')
       .describe('File with the hashes of keys, inside the data folder unless absolute. Default `keys.json`.'),
+    deniedFile: z
+      .string()
+      .default('denied.json')
+      .describe('File with the deny list, inside the data folder unless absolute. Default `denied.json`.'),
+    signIn,
     issuers: z
       .array(z.discriminatedUnion('kind', [entra, oidc]))
       .default([])

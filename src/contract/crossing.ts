@@ -29,7 +29,25 @@ export interface Crossing {
 }
 
 /** How a call proves who we are. `Secret` values only ever come from references in the configuration. */
-export type Credential =
+export type Credential = StaticCredential | TokenCredential
+
+/** A token that somebody issues when it is needed: the border asks for it before the call, and sends it as bearer. */
+export interface TokenCredential {
+  readonly kind: 'token'
+  readonly source: TokenSource
+}
+
+export interface TokenSource {
+  /**
+   * A token for one call of this request; at once when one is held.
+   * @throws {CrossFault} `credential` when none can be had.
+   * @throws {Refusal} when it is the caller who has to change something.
+   */
+  token(trip: Trip): SecretValue | Promise<SecretValue>
+}
+
+/** A credential that is known from the start. */
+export type StaticCredential =
   | { readonly kind: 'none' }
   | { readonly kind: 'header'; readonly header: string; readonly prefix: string; readonly secret: SecretValue }
   | {
@@ -57,6 +75,28 @@ export interface Trip {
   readonly crossings: Crossing[]
   /** Calls made so far by layer; the border counts and refuses here. */
   readonly calls: Map<Layer, number>
+  /** Set once the caller is known by an access token; undefined for keys. */
+  caller?: CallerToken
+}
+
+/** The caller's own access token, while their request lasts: for exchanges on their behalf, kept and shown nowhere. */
+export interface CallerToken {
+  readonly token: SecretValue
+  /** SHA-256 of the token, Base64: names it in caches. */
+  readonly digest: string
+  readonly kind: 'user' | 'app' | 'key'
+  readonly tenant: string
+  /** Name of the issuer that vouches for it. */
+  readonly via: string
+}
+
+/**
+ * A trip for a call that serves everybody who waits for it: it does not end when the caller who began it leaves, and
+ * counts for nobody's budget. The crossing is still written down where it began.
+ */
+export function detached(trip: Trip): Trip {
+  const { requestId, traceId, sampled, crossings } = trip
+  return { requestId, traceId, sampled, crossings, signal: new AbortController().signal, calls: new Map() }
 }
 
 export interface CrossRequest {
@@ -112,6 +152,7 @@ export type CrossFaultKind =
   | 'aborted'
   | 'too-large'
   | 'rule'
+  | 'credential'
 
 /** No answer, or not the whole of one. `kind` says what happened; the message names hosts and limits only. */
 export class CrossFault extends Error {

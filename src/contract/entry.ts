@@ -3,6 +3,7 @@ import type { Crossing } from './crossing.ts'
 import type { FindingCount } from './screened.ts'
 import type { Logging } from './permit.ts'
 import type { Receipt } from './context.ts'
+import type { Agent } from './principal.ts'
 
 /** One record of the audit trail: how one request ended. Types, counts and digests, never prompt text. */
 export interface Entry {
@@ -62,7 +63,7 @@ export interface EntryPrincipal {
   readonly client: string
   readonly credentialId: string
   /** What the token says about an agent that acts; absent for people and applications. */
-  readonly agent: Readonly<Record<string, unknown>> | undefined
+  readonly agent: Agent | undefined
 }
 
 /** What policy was asked, and what it answered. */

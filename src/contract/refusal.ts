@@ -40,11 +40,17 @@ export const REFUSALS = {
     fix: 'Request a token for this API from the configured issuer, or use a key that has not been revoked.',
   },
   IDENTITY_EXPIRED: { status: 401, fallOver: false, level: 'info', fix: 'Request a new token or a new key.' },
+  IDENTITY_FORBIDDEN: {
+    status: 403,
+    fallOver: false,
+    level: 'warn',
+    fix: 'The credential is genuine, but not one for this API or target: the message says which kind of caller, scope or role is asked for.',
+  },
   IDENTITY_UNAVAILABLE: {
     status: 503,
     fallOver: false,
     level: 'error',
-    fix: 'The issuer could not be asked for its signing keys; try again, and check that the control plane can reach it.',
+    fix: 'The issuer could not be asked for signing keys, or the directory for groups; try again, and check that the control plane can reach them.',
   },
   POLICY_DENIED: {
     status: 403,
@@ -169,6 +175,16 @@ export interface RefusalFacts {
   /** Ids of the policies that refused, for the audit entry. */
   readonly policies?: readonly string[]
   readonly cause?: unknown
+  /** What a new token has to bring, for a 401 that more than a new sign-in mends. */
+  readonly challenge?: ClaimsChallenge
+}
+
+/** A claims challenge as OpenID Connect and Entra's continuous access evaluation have it. */
+export interface ClaimsChallenge {
+  /** The `claims` parameter of the next token request, as JSON. */
+  readonly claims: string
+  /** Where a token is asked for; empty when the client knows. */
+  readonly authorizationUri: string
 }
 
 /**
@@ -180,6 +196,7 @@ export class Refusal extends Error {
   readonly param: string | undefined
   readonly retryAfterS: number | undefined
   readonly policies: readonly string[]
+  readonly challenge: ClaimsChallenge | undefined
 
   constructor(code: RefusalCode, message: string, facts: RefusalFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
@@ -188,6 +205,7 @@ export class Refusal extends Error {
     this.param = facts.param
     this.retryAfterS = facts.retryAfterS
     this.policies = facts.policies ?? []
+    this.challenge = facts.challenge
   }
 
   get status(): number {

@@ -2,11 +2,10 @@ import type { Principal } from '#contract/principal.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { Trip } from '#contract/crossing.ts'
 import { type KeyRing, identifyKey } from './key.ts'
-import { type Issuer, identifyToken } from './token.ts'
+import { type TokenDeps, identifyToken } from './token.ts'
 
-export interface IdentityDeps {
+export interface IdentityDeps extends TokenDeps {
   readonly keys: KeyRing
-  readonly issuers: readonly Issuer[]
 }
 
 export interface Credentials {
@@ -20,12 +19,12 @@ const BEARER = /^bearer +(\S+) *$/i
 
 /**
  * Who is asking.
- * @throws {Refusal} IDENTITY_MISSING, IDENTITY_INVALID, IDENTITY_EXPIRED, IDENTITY_UNAVAILABLE
+ * @throws {Refusal} IDENTITY_MISSING, IDENTITY_INVALID, IDENTITY_EXPIRED, IDENTITY_FORBIDDEN, IDENTITY_UNAVAILABLE
  */
 export function identify(deps: IdentityDeps, credentials: Credentials, trip: Trip): Principal | Promise<Principal> {
   const presented = presentedCredential(credentials)
-  if (presented.startsWith('tp-')) return identifyKey(deps.keys, presented)
-  return identifyToken(deps.issuers, presented, trip)
+  if (presented.startsWith('tp-')) return identifyKey(deps.keys, presented, deps.denied)
+  return identifyToken(deps, presented, trip)
 }
 
 function presentedCredential({ authorization, apiKey }: Credentials): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type KeyRecord, createKey, identifyKey, openKeyRing } from './key.ts'
+import { type KeyRecord, createKey, identifyKey, openKeyRing, rotateKey } from './key.ts'
+import { parseKeys, showKeys } from './key-file.ts'
 
 const FACTS = { tenant: 'contoso', subject: 'ci', roles: ['viewer', 'developer'] }
 const NOW = 1_000_000
@@ -98,3 +99,60 @@ for (const [what, changes, present, code, message] of refused) {
     assert.throws(() => identifyKey(ring(record), present(key)), { name: 'Refusal', code, message })
   })
 }
+
+test('after a rotation the old secret is good for its time of grace, the new one at once, under the same id', () => {
+  const { key: old, record } = createKey(FACTS)
+  const first = rotateKey(record, { graceMs: 1000, nowEpochMs: NOW })
+  let now = NOW
+  const keys = openKeyRing([first.record], () => now)
+  assert.notEqual(first.key, old)
+  assert.equal(identifyKey(keys, first.key).credentialId, record.id)
+  now = NOW + 999
+  assert.equal(identifyKey(keys, old).credentialId, record.id)
+  now = NOW + 1000
+  assert.throws(() => identifyKey(keys, old), {
+    code: 'IDENTITY_EXPIRED',
+    message: 'the key was rotated and its time of grace is over, use the new one',
+  })
+  assert.equal(identifyKey(keys, first.key).subject, 'ci')
+  const second = rotateKey(first.record, { graceMs: 1000, nowEpochMs: now })
+  keys.replace([second.record])
+  assert.equal(identifyKey(keys, first.key).subject, 'ci')
+  assert.throws(() => identifyKey(keys, old), { code: 'IDENTITY_INVALID', message: 'the key is not known here' })
+})
+
+test('without grace the old secret ends with the rotation', () => {
+  const { key: old, record } = createKey(FACTS)
+  const { record: next } = rotateKey(record, { graceMs: 0, nowEpochMs: NOW })
+  assert.throws(() => identifyKey(ring(next), old), { code: 'IDENTITY_EXPIRED' })
+})
+
+test('the scope of a key is on its caller, and the use of it is remembered', () => {
+  const scope = { aliases: ['chat'], collections: ['docs'] }
+  const { key, record } = createKey({ ...FACTS, scope })
+  const keys = ring(record)
+  assert.deepEqual(identifyKey(keys, key).scope, scope)
+  assert.equal(keys.lastUsed.get(record.id), NOW)
+  assert.throws(() => identifyKey(keys, `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`))
+  assert.equal(keys.lastUsed.size, 1)
+})
+
+test('new records take over, and callers whose key stays are the same objects', () => {
+  const [kept, gone, added] = [createKey(FACTS), createKey(FACTS), createKey(FACTS)]
+  const keys = ring(kept.record, gone.record)
+  const before = identifyKey(keys, kept.key)
+  keys.replace([{ ...kept.record }, added.record])
+  assert.equal(identifyKey(keys, kept.key), before)
+  assert.throws(() => identifyKey(keys, gone.key), { message: 'the key is not known here' })
+  assert.equal(identifyKey(keys, added.key).credentialId, added.record.id)
+  keys.replace([{ ...kept.record, roles: ['viewer'] }])
+  assert.deepEqual(identifyKey(keys, kept.key).roles, ['viewer'])
+})
+
+test('the file is read as it was written, and nothing else is taken for one', () => {
+  const { record } = createKey({ ...FACTS, scope: { aliases: [] }, owner: 'ops', note: 'n', expiresAtEpochMs: 5 })
+  const { record: rotated } = rotateKey(createKey(FACTS).record, { graceMs: 5, nowEpochMs: 1 })
+  assert.deepEqual(parseKeys(showKeys([record, rotated])), [record, rotated])
+  for (const text of ['', '{}', '{"keys":{}}', '{"keys":[{"id":"x"}]}', showKeys([record, record])])
+    assert.throws(() => parseKeys(text), text)
+})

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Place } from '#contract/place.ts'
-import type { Principal } from '#contract/principal.ts'
+import type { Agent, Principal } from '#contract/principal.ts'
 import type { FindingCount } from '#contract/screened.ts'
 import { classify } from './classes.ts'
 import { decideFirst, decideSecond, groundedOn, reasonOf } from './decide.ts'
@@ -186,9 +186,12 @@ function differences(compared: readonly Compared[]): string[] {
     .map(([what, expected, actual]) => `${what}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`)
 }
 
+/** Policies read that an agent acts, not which facets it has. */
+export const SOME_AGENT: Agent = { actor: [], subject: [], tenant: [], blueprint: '', relation: [] }
+
 function principalOf({ agent, client, ...rest }: z.infer<typeof Caller>): Principal {
   const principal = { ...rest, client, credentialId: '' }
-  return agent ? { ...principal, agent: {} } : principal
+  return agent ? { ...principal, agent: SOME_AGENT } : principal
 }
 
 function foundOf({ found }: Case): FindingCount[] {

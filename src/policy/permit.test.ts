@@ -472,3 +472,17 @@ test('what is still in the text is another thing than what was found', () =>
       assert.throws(() => release(own, principal(), given, card('flag')), { policies: ['clear'] })
     },
   ))
+
+test('a credential stays within its scope, also when policy permits its owner more and has said so before', async () => {
+  const own = await deps()
+  permit(own, principal('developer'), ask({ alias: 'assistant' }))
+  const scoped = { ...principal('developer'), scope: { aliases: ['assistant'], collections: [] } }
+  assert.throws(() => permit(own, scoped, ask()), {
+    code: 'POLICY_DENIED',
+    message: /outside of the scope of your key/,
+  })
+  assert.throws(() => permit(own, scoped, ask({ alias: 'assistant' })), {
+    code: 'POLICY_DENIED',
+    message: /collection `docs`/,
+  })
+})

@@ -13,6 +13,7 @@ import type { PolicyEngine } from './engine.ts'
 import type { Moment } from './moment.ts'
 import type { GuardOrder } from './obligations.ts'
 import type { BudgetState, CollectionFacts, RequestFacts, TargetFacts } from './question.ts'
+import { withinScope } from './scope.ts'
 
 export interface PolicyOptions {
   readonly engine: PolicyEngine
@@ -81,6 +82,7 @@ export function permit(deps: PolicyDeps, principal: Principal, ask: Ask): Permit
     deps.first.set(key, first)
   }
   if (first.answer.refused !== undefined) throw denied(first.answer.refused.what, first.answer, principal)
+  withinScope(principal, alias.name, first.permit.collections)
   bindPlanes(deps, first.permit)
   return first.permit
 }

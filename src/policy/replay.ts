@@ -41,7 +41,7 @@ export function replayEntry(deps: ReplayDeps, entry: Entry): Replayed {
   if (alias === undefined) return { outcome: 'unknown', why: `there is no model \`${entry.alias}\` any more` }
   const unknown = unreadable(deps.engine, entry.principal)
   if (unknown !== undefined) return { outcome: 'unknown', why: unknown }
-  const principal = principalOf(entry.principal)
+  const principal = recordedPrincipal(entry.principal)
   const wasDenied = entry.outcome === 'denied'
   const facts: RequestFacts = {
     alias,
@@ -116,7 +116,8 @@ function changesOf(
   return changes
 }
 
-function principalOf(entry: EntryPrincipal): Principal {
+/** The caller of a recorded request, as far as the trail holds it. */
+export function recordedPrincipal(entry: EntryPrincipal): Principal {
   const { subject, tenant, kind, roles, groups, client, via, credentialId, agent } = entry
   return {
     subject,

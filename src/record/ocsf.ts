@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Entry, Outcome } from '#contract/entry.ts'
+import type { Agent } from '#contract/principal.ts'
 import { asRecord, parseJson } from '#kit/json.ts'
 
 /*
@@ -118,7 +119,12 @@ const PROFILES = ['ai_operation', 'security_control', 'trace'] as const
 
 /** What of a caller has no place in OCSF's user. */
 function callerOf({ agent, groupCount, kind, roles }: NonNullable<Entry['principal']>) {
-  return { agent, groupCount, kind, roles }
+  return { agent: agent && agentOf(agent), groupCount, kind, roles }
+}
+
+/** Keys in canonical order. */
+function agentOf({ actor, blueprint, relation, subject, tenant }: Agent): Agent {
+  return { actor, blueprint, relation, subject, tenant }
 }
 
 /** What entryOf relies on; the rest of an entry is ours and was hashed as it stands. */

@@ -16,18 +16,21 @@ interface OldKey {
 
 /** The keys of the directory: one that signs, and those before it that are still published. */
 export class KeyRing {
+  /** The key of personal accounts: published beside the others, and good for that one directory. */
+  readonly personal: SigningKey
   #current: SigningKey
   #old: readonly OldKey[] = []
   readonly #oldKeyMs: number
 
-  private constructor(first: SigningKey, oldKeyMs: number) {
+  private constructor(first: SigningKey, personal: SigningKey, oldKeyMs: number) {
+    this.personal = personal
     this.#current = first
     this.#oldKeyMs = oldKeyMs
   }
 
   /** @param oldKeyMs How long a key stays published once another one signs. */
   static async create(oldKeyMs: number): Promise<KeyRing> {
-    return new KeyRing(await makeKey(), oldKeyMs)
+    return new KeyRing(await makeKey(), await personalKey(), oldKeyMs)
   }
 
   get current(): SigningKey {
@@ -55,6 +58,14 @@ export class KeyRing {
   #published(): readonly OldKey[] {
     return this.#old.filter(({ untilEpochMs }) => untilEpochMs > Date.now())
   }
+}
+
+let personal: Promise<SigningKey> | undefined
+
+/** One for the whole process, as the real one is for the whole world: making a key takes a tenth of a second. */
+function personalKey(): Promise<SigningKey> {
+  personal ??= makeKey()
+  return personal
 }
 
 /** A new RS256 key; its id is derived from its modulus. */

@@ -31,6 +31,8 @@ export interface MintOptions {
   readonly header?: Readonly<Record<string, unknown>> | undefined
   /** Signs with a key that was never published, under the published key's id. Default false. */
   readonly foreignKey?: boolean | undefined
+  /** Signs with the key of personal accounts, which is published. Default false. */
+  readonly personalKey?: boolean | undefined
 }
 
 /** A token that nobody can ask for: an unknown tenant, client or user. */
@@ -82,9 +84,37 @@ export async function mintToken(directory: Directory, options: MintOptions): Pro
     ...(options.audience === undefined ? {} : { aud: options.audience }),
     ...options.claims,
   }
-  const key =
-    options.foreignKey === true ? { ...(await makeKey()), kid: directory.keys.current.kid } : directory.keys.current
-  return sign(payload, version, key, options.header ?? {})
+  return sign(payload, version, await keyFor(directory, options), options.header ?? {})
+}
+
+async function keyFor({ keys }: Directory, { foreignKey, personalKey }: MintOptions): Promise<SigningKey> {
+  if (personalKey === true) return keys.personal
+  return foreignKey === true ? { ...(await makeKey()), kid: keys.current.kid } : keys.current
+}
+
+/** An ID token, which tells the application who has signed in: its roles are those of the application itself. */
+export async function mintIdToken(
+  directory: Directory,
+  options: Required<Pick<MintOptions, 'tenant' | 'client' | 'user' | 'skewMs'>> & {
+    readonly nonce: string | undefined
+  },
+): Promise<string> {
+  const { tenant = '', client, nonce } = options
+  const user = findUser(directory.options.users, options.user)
+  const payload = {
+    aud: client,
+    iss: issuerOf(directory.baseUrl, tenant, 2),
+    ...times(options, directory.options.tokenLifetimeS),
+    ...commonClaims(tenant),
+    name: user?.name,
+    preferred_username: user?.preferredUsername,
+    oid: user?.oid,
+    sub: createHash('sha256').update(`${user?.oid} ${client}`).digest('base64url'),
+    ...(user !== undefined && user.roles.length > 0 ? { roles: user.roles } : {}),
+    nonce,
+    ver: '2.0',
+  }
+  return sign(payload, 2, directory.keys.current, {})
 }
 
 /** `iss` of a tenant: the same host for both versions, where the real service has two. */

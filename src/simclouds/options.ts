@@ -13,7 +13,7 @@ export interface SimCloudsOptions {
   readonly switchboardPort?: number
   /** Where the callers sit. Default azure:eastus. */
   readonly from?: Place
-  /** Where the services sit. Default: Entra and Content Safety azure:eastus, Bedrock aws:us-east-1, Cloud Run gcp:us-east4. */
+  /** Where the services sit. Default: Entra, Graph and Content Safety azure:eastus, Bedrock aws:us-east-1, Cloud Run gcp:us-east4. */
   readonly places?: Partial<Record<ServiceName, Place>>
   /** Factor on the table's round trip that each request is held. Default 1; 0 for none. */
   readonly latencyScale?: number
@@ -51,6 +51,10 @@ export interface EntraClient {
   /** Object id of its service principal. */
   readonly oid: string
   readonly roles: readonly string[]
+  /** Security groups that it is in. Default none. */
+  readonly groups?: readonly string[]
+  /** Application permissions for Microsoft Graph. Default none. */
+  readonly graphRoles?: readonly string[]
 }
 
 /** A person that tokens can be minted for. */
@@ -62,6 +66,8 @@ export interface EntraUser {
   readonly groups: readonly string[]
   /** Space-separated. */
   readonly scopes: string
+  /** Whether Entra wants them to sign in again before a token is exchanged on their behalf. Default false. */
+  readonly needsInteraction?: boolean
 }
 
 export interface ContentSafetyOptions {
@@ -119,6 +125,14 @@ const ENTRA: EntraOptions = {
       oid: 'cccccccc-0000-4000-8000-000000000003',
       roles: ['Gateway.Invoke'],
     },
+    {
+      // The API itself: it exchanges callers' tokens, reads groups, and signs people in.
+      clientId: API_CLIENT_ID,
+      secret: 'simulated-gateway-secret',
+      oid: 'cccccccc-0000-4000-8000-000000000005',
+      roles: [],
+      graphRoles: ['User.Read.All', 'GroupMember.Read.All', 'Application.Read.All'],
+    },
   ],
   users: [
     {
@@ -129,6 +143,14 @@ const ENTRA: EntraOptions = {
       groups: ['99999999-0000-4000-8000-000000000001'],
       scopes: 'Prompt.Submit',
     },
+    ...(['admin', 'auditor', 'developer', 'viewer'] as const).map((role, at) => ({
+      name: `${['Amal', 'Uma', 'Dev', 'Vera'][at]} Example`,
+      preferredUsername: `${role}@contoso.example`,
+      oid: `dddddddd-0000-4000-8000-00000000001${at}`,
+      roles: [role],
+      groups: [],
+      scopes: 'Prompt.Submit',
+    })),
   ],
   tokenLifetimeS: 3_600,
   oldKeyMs: 3_600_000,
@@ -138,7 +160,7 @@ const ENTRA: EntraOptions = {
 export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
   return {
     host: options.host ?? '127.0.0.1',
-    ports: { entra: 0, 'content-safety': 0, bedrock: 0, 'cloud-run': 0, ...options.ports },
+    ports: { entra: 0, 'content-safety': 0, bedrock: 0, 'cloud-run': 0, graph: 0, ...options.ports },
     switchboardPort: options.switchboardPort ?? 0,
     from: options.from ?? VIRGINIA_AZURE,
     places: {
@@ -146,6 +168,7 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       'content-safety': VIRGINIA_AZURE,
       bedrock: { cloud: 'aws', region: options.bedrock?.region ?? 'us-east-1' },
       'cloud-run': { cloud: 'gcp', region: 'us-east4' },
+      graph: VIRGINIA_AZURE,
       ...options.places,
     },
     latencyScale: options.latencyScale ?? 1,

@@ -31,7 +31,7 @@ const SECRET_HEADERS = new Set([
   'x-serverless-authorization',
   'x-amz-security-token',
 ])
-const SECRET_FIELDS = /\b(client_secret|client_assertion|assertion|password|refresh_token)=[^&]*/g
+const SECRET_FIELDS = /\b(client_secret|client_assertion|assertion|password|refresh_token|code|code_verifier)=[^&]*/g
 
 /** What each service received: a count, and the last requests. */
 export class RequestLog {

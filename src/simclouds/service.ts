@@ -2,7 +2,7 @@ import type { Place } from '#contract/place.ts'
 import type { Fault } from './faults.ts'
 
 /** The services that are simulated, in the order in which they start. */
-export const SERVICE_NAMES = ['entra', 'content-safety', 'bedrock', 'cloud-run'] as const
+export const SERVICE_NAMES = ['entra', 'content-safety', 'bedrock', 'cloud-run', 'graph'] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]
 

@@ -8,6 +8,7 @@ import { KeyRing } from './entra-keys.ts'
 import { mintToken, type Directory, type MintOptions } from './entra-tokens.ts'
 import { entra, tokenChecker } from './entra.ts'
 import { DEFAULT_SKEW_MS, FaultBook } from './faults.ts'
+import { graph } from './graph.ts'
 import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
 import { RequestLog } from './request-log.ts'
 import { serve } from './serve.ts'
@@ -48,6 +49,7 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
     contentSafety(settings.places['content-safety'], settings.contentSafety, tokenChecker(directory)),
   bedrock: ({ settings }) => bedrock(settings.places.bedrock, settings.bedrock),
   'cloud-run': ({ settings }) => cloudRun(settings.places['cloud-run'], settings.cloudRun),
+  graph: ({ settings, directory }) => graph(settings.places.graph, directory),
 }
 
 /**
@@ -143,5 +145,6 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     'content-safety': valueOf('content-safety'),
     bedrock: valueOf('bedrock'),
     'cloud-run': valueOf('cloud-run'),
+    graph: valueOf('graph'),
   }
 }

@@ -28,6 +28,8 @@ const mintSchema = z.strictObject({
   audience: z.string().optional(),
   lifetimeS: z.int().optional(),
   skewMs: z.int().optional(),
+  header: z.record(z.string(), z.unknown()).optional(),
+  personalKey: z.boolean().optional(),
   claims: z.record(z.string(), z.unknown()).optional(),
 })
 

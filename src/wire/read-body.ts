@@ -4,6 +4,8 @@ import { Refusal } from '#contract/refusal.ts'
 
 export interface BodyLimits {
   readonly maxBytes: number
+  /** What to do about the limit. Default: raise `listen.maxBodyBytes`. */
+  readonly limit?: string
 }
 
 /**
@@ -11,14 +13,17 @@ export interface BodyLimits {
  * @throws {Refusal} WIRE_TOO_LARGE as soon as it is clear, WIRE_UNSUPPORTED for compressed bodies, WIRE_MALFORMED
  * when it is not UTF-8, CALLER_GONE when the caller leaves in the middle.
  */
-export function readBody(request: IncomingMessage, { maxBytes }: BodyLimits): Promise<string> {
+export function readBody(
+  request: IncomingMessage,
+  { maxBytes, limit = 'send less or raise `listen.maxBodyBytes`' }: BodyLimits,
+): Promise<string> {
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     return Promise.reject(
       new Refusal('WIRE_UNSUPPORTED', 'compressed bodies are not read, send the body without `content-encoding`'),
     )
   }
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge(maxBytes))
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge(maxBytes, limit))
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
@@ -26,7 +31,7 @@ export function readBody(request: IncomingMessage, { maxBytes }: BodyLimits): Pr
       bytes += chunk.length
       if (bytes > maxBytes) {
         request.removeAllListeners('data')
-        reject(tooLarge(maxBytes))
+        reject(tooLarge(maxBytes, limit))
       } else chunks.push(chunk)
     })
     request.on('end', () => {
@@ -43,6 +48,6 @@ export function readBody(request: IncomingMessage, { maxBytes }: BodyLimits): Pr
   })
 }
 
-function tooLarge(maxBytes: number): Refusal {
-  return new Refusal('WIRE_TOO_LARGE', `the body is over ${maxBytes} bytes, send less or raise \`listen.maxBodyBytes\``)
+function tooLarge(maxBytes: number, limit: string): Refusal {
+  return new Refusal('WIRE_TOO_LARGE', `the body is over ${maxBytes} bytes, ${limit}`)
 }

@@ -5,6 +5,7 @@ import type { Trip } from '#contract/crossing.ts'
 import { Refusal, asRefusal } from '#contract/refusal.ts'
 import { randomHex } from '#kit/random-hex.ts'
 import { anthropicMessages } from './anthropic/dialect.ts'
+import { challengeOf } from './challenge.ts'
 import type { AnswerFacts, WireDialect } from './dialect.ts'
 import { openaiChat } from './openai/dialect.ts'
 import { readBody } from './read-body.ts'
@@ -26,17 +27,25 @@ export interface ServeOptions {
 }
 
 export interface PageRequest {
+  /** GET, HEAD, POST, PUT, PATCH or DELETE, as it came. */
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
   readonly authorization: string | undefined
   readonly apiKey: string | undefined
+  /** A header by its lower-case name. */
+  readonly header: (name: string) => string | undefined
+  /**
+   * The body as text, 64 KB at most.
+   * @throws {Refusal} WIRE_TOO_LARGE, WIRE_MALFORMED, WIRE_UNSUPPORTED, CALLER_GONE
+   */
+  readonly body: () => Promise<string>
   readonly trip: Trip
 }
 
 export interface PageAnswer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body: string
 }
 
@@ -53,6 +62,8 @@ const DIALECTS: Readonly<Record<string, WireDialect>> = {
 }
 /** Tokens with many groups come near 10 KB. */
 const MAX_HEADER_BYTES = 32_768
+/** Bodies of the admin API are small. */
+const MAX_PAGE_BODY_BYTES = 65_536
 const HEADERS_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 65_000
 
@@ -230,6 +241,8 @@ async function page(
     query: new URLSearchParams((request.url ?? '').split('?')[1] ?? ''),
     authorization: headerOf(request, 'authorization'),
     apiKey: headerOf(request, 'x-api-key'),
+    header: (name) => headerOf(request, name),
+    body: () => readBody(request, { maxBytes: MAX_PAGE_BODY_BYTES, limit: 'the admin API takes no more' }),
     trip,
   })
   request.resume()
@@ -239,11 +252,9 @@ async function page(
       'there is no such path, model calls go to POST /v1/chat/completions or /v1/messages, and GET /v1/models lists the models',
     )
   }
-  response.writeHead(answer.status, {
-    ...headers,
-    ...answer.headers,
-    'content-length': String(Buffer.byteLength(answer.body)),
-  })
+  const all: Record<string, string | string[]> = { ...headers }
+  for (const [name, value] of Object.entries(answer.headers)) all[name] = typeof value === 'string' ? value : [...value]
+  response.writeHead(answer.status, { ...all, 'content-length': String(Buffer.byteLength(answer.body)) })
   response.end(request.method === 'HEAD' ? '' : answer.body)
 }
 
@@ -254,7 +265,7 @@ function answerRefusal(reply: Reply, dialect: WireDialect, refusal: Refusal, req
     return
   }
   if (refusal.retryAfterS !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(refusal.retryAfterS)))
-  if (refusal.status === 401) headers['www-authenticate'] = 'Bearer'
+  if (refusal.status === 401) headers['www-authenticate'] = challengeOf(refusal)
   // What is left of a body that was not read would be taken for the next request.
   if (!response.req.complete) headers['connection'] = 'close'
   sendJson(reply, refusal.status, dialect.error(refusal, requestId))

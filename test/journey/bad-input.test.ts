@@ -110,8 +110,13 @@ test('no credential, a wrong scheme, an unknown key and a revoked one are told a
     const message = async (headers: Record<string, string>) => {
       const answer = await post(plane.url, '/v1/chat/completions', undefined, chat('x'), headers)
       assert.equal(answer.status, 401)
-      assert.equal(answer.headers.get('www-authenticate'), 'Bearer')
-      return errorOf(answer).message
+      const { message: sentence, code } = errorOf(answer)
+      const error = `, error="invalid_token", error_description="${sentence}"`
+      assert.equal(
+        answer.headers.get('www-authenticate'),
+        `Bearer realm="thinplane"${code === 'IDENTITY_MISSING' ? '' : error}`,
+      )
+      return sentence
     }
     assert.match(await message({}), /^no credential, send/)
     assert.match(

@@ -1,5 +1,5 @@
 import { ConfigProblems, loadConfig, showProblem } from '#config/load.ts'
-import { resolveCredential } from '#config/secrets.ts'
+import { type TokenSources, resolveCredential, resolveSecret } from '#config/secrets.ts'
 import type { Problem } from '#config/load.ts'
 import { PolicyProblems, loadPolicies } from '#policy/load.ts'
 import type { Command } from '#bin/command.ts'
@@ -26,6 +26,9 @@ export const command: Command = {
   },
 }
 
+/** Offline, nobody is asked for a token. */
+const NO_TOKENS: TokenSources = (_credential, secret) => ({ token: () => secret })
+
 /** Everything that is wrong, whether it is the file, a secret that is missing, or a policy. */
 async function problemsOf(file: string): Promise<Problem[]> {
   let loaded
@@ -36,7 +39,14 @@ async function problemsOf(file: string): Promise<Problem[]> {
     throw error
   }
   const problems: Problem[] = []
-  const lookUp = { environment: process.env, resolve: loaded.resolve, problems }
+  const secrets = { environment: process.env, resolve: loaded.resolve, problems }
+  const lookUp = { ...secrets, tokenSources: NO_TOKENS }
+  const { issuers, signIn } = loaded.config.identity
+  for (const [at, issuer] of issuers.entries()) {
+    if (issuer.kind === 'entra' && issuer.graph !== undefined)
+      resolveSecret(issuer.graph.secret, `identity.issuers.${at}.graph.secret`, secrets)
+  }
+  if (signIn?.secret !== undefined) resolveSecret(signIn.secret, 'identity.signIn.secret', secrets)
   for (const [name, target] of Object.entries(loaded.config.targets))
     resolveCredential(target.credential, `targets.${name}.credential`, lookUp)
   if (loaded.config.context !== undefined)

@@ -10,6 +10,7 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   IDENTITY_MISSING: 'authentication_error',
   IDENTITY_INVALID: 'authentication_error',
   IDENTITY_EXPIRED: 'authentication_error',
+  IDENTITY_FORBIDDEN: 'permission_error',
   IDENTITY_UNAVAILABLE: 'server_error',
   POLICY_DENIED: 'permission_error',
   GUARD_BLOCKED: 'invalid_request_error',
