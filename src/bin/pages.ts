@@ -3,6 +3,7 @@ import { placeName } from '#contract/place.ts'
 import { identify } from '#identity/identify.ts'
 import type { World } from '#journey'
 import type { GatewayMetrics } from '#observe/gateway-metrics.ts'
+import type { Trail } from '#record/trail.ts'
 import type { Recent } from './recent.ts'
 import { openApi } from '#wire/admin/open-api.ts'
 import { statusPage } from '#wire/admin/status-page.ts'
@@ -16,6 +17,8 @@ export interface PageDeps {
   readonly startedEpochMs: number
   /** Reason why the plane is not ready, or undefined. */
   readonly notReady: () => string | undefined
+  /** The audit log: its key, and how far it is signed. */
+  readonly trail: Trail
   readonly reload: () => { readonly atEpochMs: number; readonly problem: string }
 }
 
@@ -42,6 +45,8 @@ export async function answerPage(deps: PageDeps, request: PageRequest): Promise<
       }
     case '/.well-known/jwks.json':
       return json(deps.world().context?.passports.jwks ?? { keys: [] })
+    case '/.well-known/thinplane-log.vkey':
+      return text(200, `${deps.trail.vkey}\n`)
     case '/':
       return { status: 200, headers: PAGE_HEADERS, body: statusPage() }
     case '/v1/models':
@@ -114,14 +119,19 @@ function limitOf({ query }: PageRequest): number {
   return limit
 }
 
-function status({ world, startedEpochMs, notReady, reload }: PageDeps) {
+function status({ world, startedEpochMs, notReady, reload, trail }: PageDeps) {
   const { record, route, policy, context, safety } = world()
   return {
     place: placeName(record.place),
     startedEpochMs,
     ready: notReady() === undefined,
     notReady: notReady() ?? '',
-    audit: { entries: record.log.size, trouble: record.log.trouble ?? '', mended: record.log.mended },
+    audit: {
+      entries: record.log.size,
+      trouble: record.log.trouble ?? '',
+      mended: record.log.mended,
+      ...trail.status(),
+    },
     reload: reload(),
     planes: {
       data: context === undefined ? '' : placeName(context.place),
