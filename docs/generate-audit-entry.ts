@@ -23,8 +23,6 @@ const UNIONS: readonly (readonly [type: string, file: string])[] = [
 
 /** What a field means where its name and the code's own comment leave that open. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  'Entry.seq': 'Place in the trail, from 0.',
-  'Entry.prev': 'Hash of the entry before, 64 hex digits; zeros for the first.',
   'Entry.id': 'The request id, as in `x-request-id`. It begins with the time, so ids sort by it.',
   'Entry.traceId': 'W3C trace id, 32 hex digits.',
   'Entry.atEpochMs': 'When the request arrived, epoch milliseconds.',
@@ -98,7 +96,7 @@ export async function auditEntryPage(): Promise<string> {
   if (unused.size > 0) throw new Error(`there is no field ${[...unused].join(', ')}`)
   const lead = [
     'One entry a request, however it ends. Types, counts and digests; never text of a prompt, a passage or an answer.',
-    'On disk a line of the trail is `HASH JSON`: the JSON in canonical form (RFC 8785: sorted keys, no blanks), the hash SHA-256 of a NUL byte and that JSON, in hex. `seq` is the number of the entry from 0, and `prev` the hash of the line before it (64 zeros for the first), so that a line can neither leave nor move unseen. `thinplane audit verify` checks all of it from the files alone.',
+    'On disk a line of the trail is `HASH JSON`: the JSON in canonical form (RFC 8785: sorted keys, no blanks), the hash SHA-256 of a NUL byte and that JSON, in hex: the leaf hash of RFC 6962. The place of an entry is its place in the files; signed checkpoints over the tree of all leaf hashes prove it ([audit.md](../audit.md)). `thinplane audit verify` checks all of it from the files alone.',
   ].join('\n\n')
   return `${pageHead('Audit entry', 'src/contract/entry.ts', lead)}\n${sections.join('\n')}`
 }
