@@ -2,13 +2,16 @@ import { parseArgs } from 'node:util'
 import { SIDE_NAMES, type SideName } from './sides.ts'
 
 /** What of the suite runs. */
-export const PARTS = ['journey', 'micro', 'start-up'] as const
+export const PARTS = ['journey', 'micro', 'start-up', 'audit', 'audit-verify', 'audit-kill'] as const
+/** Those that run when none is named: the others write gigabytes, or kill for minutes. */
+const USUAL_PARTS: readonly Part[] = ['journey', 'micro', 'start-up']
 export type Part = (typeof PARTS)[number]
 
 export interface BenchOptions {
   /** Short runs and one round: to see that everything works, not to quote. Default false. */
   readonly quick?: boolean | undefined
-  /** Parts or sides to run: `journey`, `micro`, `start-up`, or sides such as `bare` and `thinplane`. Default: all. */
+  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, or sides such as `bare`
+   * and `thinplane`. Default: the first three. */
   readonly only?: readonly string[] | undefined
   /** Rounds of the journey. Default 5, with `quick` 1. */
   readonly rounds?: number | undefined
@@ -43,7 +46,7 @@ export function chosen(options: BenchOptions): Chosen {
   const quick = options.quick === true
   return {
     quick,
-    parts: new Set(only.length === 0 ? PARTS : sides.length > 0 ? [...parts, 'journey'] : parts),
+    parts: new Set(only.length === 0 ? USUAL_PARTS : sides.length > 0 ? [...parts, 'journey'] : parts),
     // Everything is said in relation to the upstream without anything between.
     sides: new Set(sides.length === 0 ? SIDE_NAMES : ['direct', ...sides]),
     rounds: Math.min(MAX_ROUNDS, options.rounds ?? (quick ? 1 : ROUNDS)),

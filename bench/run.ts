@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { AUDIT_PARTS, runAudit } from './audit.ts'
 import { type Child, ROOT, startChild } from './child.ts'
 import { FULL_PLAN, type JourneyPlan, type Numbers, QUICK_PLAN, measureSide } from './journey.ts'
 import { runLoad } from './load.ts'
@@ -43,6 +44,11 @@ export async function runBench(options: BenchOptions): Promise<void> {
           sections.push(await runStartUp(surroundings, choice.quick ? QUICK_STARTS : STARTS, !choice.quick))
         },
       )
+    }
+    for (const part of AUDIT_PARTS) {
+      if (!choice.parts.has(part)) continue
+      await quiet(choice, part)
+      sections.push(await runAudit(part, workFolder, choice.quick))
     }
     const journey = choice.parts.has('journey') ? await runJourney(choice, workFolder, machine.isPinned) : undefined
     const report: Report = { date: today(), machine, command: commandLine(), note: choice.note, journey, sections }

@@ -105,7 +105,7 @@ export async function auditEntryPage(): Promise<string> {
   if (unused.size > 0) throw new Error(`there is no field ${[...unused].join(', ')}`)
   const lead = [
     'One entry a request, however it ends. Types, counts and digests; never text of a prompt, a passage or an answer.',
-    'On disk a line of the trail is `HASH JSON`: the JSON in canonical form (RFC 8785: sorted keys, no blanks), the hash SHA-256 of a NUL byte and that JSON, in hex. `seq` is the number of the entry from 0, and `prev` the hash of the line before it (64 zeros for the first), so that a line can neither leave nor move unseen. `thinplane audit verify` checks all of it from the files alone.',
+    'On disk a line of the trail is `HASH JSON`: the JSON in canonical form (RFC 8785: sorted keys, no blanks), the hash SHA-256 of a NUL byte and that JSON, in hex: the leaf hash of RFC 6962. The place of an entry is its place in the files; signed checkpoints over the tree of all leaf hashes prove it ([audit.md](../audit.md)). `thinplane audit verify` checks all of it from the files alone.',
   ].join('\n\n')
   return `${pageHead('Audit entry', 'src/contract/entry.ts', lead)}\n${sections.join('\n')}`
 }

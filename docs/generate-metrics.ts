@@ -4,7 +4,13 @@ import { SAMPLE_ENTRY } from './generate-sample.ts'
 
 /** Every series of `/metrics`, with its labels as a sample entry brings them out. */
 export function metricsPage(): string {
-  const metrics = createGatewayMetrics({ inFlight: () => 1, auditEntries: () => 1 })
+  const metrics = createGatewayMetrics({
+    inFlight: () => 1,
+    auditEntries: () => 1,
+    auditSigned: () => 1,
+    auditCosigned: () => 1,
+    witnessAges: () => [['witness', 1]],
+  })
   metrics.entry(SAMPLE_ENTRY)
   for (const crossing of SAMPLE_ENTRY.crossings) metrics.crossing(crossing)
   const lines = metrics.show().split('\n')

@@ -17,6 +17,8 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 export interface PlaneOptions {
   readonly clouds?: SimCloudsOptions
+  /** Where its state is and stays. Default a folder that is taken away at the end. */
+  readonly folder?: string
   /** Changes the parsed configuration before it is written. */
   readonly change?: (config: ConfigDraft) => void
 }
@@ -32,8 +34,8 @@ export interface ConfigDraft {
 }
 
 /** A control plane in this process, in front of simulated clouds without latency; no data plane. */
-export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOptions = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'thinplane-test-'))
+export async function startPlane({ clouds: cloudOptions = {}, folder: kept, change }: PlaneOptions = {}) {
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), 'thinplane-test-')))
   const clouds = await startSimClouds({
     latencyScale: 0,
     cloudRun: { firstTokenMs: 0, tokenMs: 0 },
@@ -49,6 +51,7 @@ export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOpt
     dataPort: 9,
     upstream: undefined,
     topK: undefined,
+    keys: undefined,
   })
   const draft = parse(yaml) as ConfigDraft
   change?.(draft)
@@ -85,11 +88,11 @@ export async function startPlane({ clouds: cloudOptions = {}, change }: PlaneOpt
     /** The audit entry of a request, once it is durable. */
     entry: (id: string): Promise<Entry> => eventually(() => control.recent.find(id), `entry ${id}`),
     recent: () => control.recent.list(200),
-    trail: () => readFile(join(folder, 'audit', '00000000.log'), 'utf8'),
+    trail: () => readFile(join(folder, 'audit', '000000000000.log'), 'utf8'),
     close: async () => {
       await control.close(1000)
       await clouds.close()
-      await rm(folder, { recursive: true, force: true })
+      if (kept === undefined) await rm(folder, { recursive: true, force: true })
     },
   }
 }

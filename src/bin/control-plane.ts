@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { AdminEvent } from '#contract/admin-event.ts'
+import type { AdminEvent, OnAdminEvent } from '#contract/admin-event.ts'
 import type { Border } from '#border/cross.ts'
 import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
@@ -10,17 +10,20 @@ import { createPassedMessages } from '#guard/safety.ts'
 import { createVaults } from '#guard/vault.ts'
 import { type Sessions, createSessions } from '#identity/session.ts'
 import { journey } from '#journey'
-import { createGatewayMetrics } from '#observe/gateway-metrics.ts'
+import { type Gauges, createGatewayMetrics } from '#observe/gateway-metrics.ts'
 import { type Log, errorFacts } from '#observe/log.ts'
 import { type OtlpExporter, createOtlpExporter } from '#observe/otlp.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
 import { createSpend } from '#policy/spend.ts'
 import { openTenantDigests } from '#record/digests.ts'
-import { openAuditLog } from '#record/log.ts'
+import type { Trail } from '#record/trail.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
+import { createAdminRecord } from './admin-record.ts'
+import { openConfiguredTrail } from './audit-trail.ts'
 import { openIdentityStores } from './identity-stores.ts'
 import { tokenSourcesOf } from './identity-world.ts'
+import { ownTrip } from './own-trip.ts'
 import { type PageDeps, answerPage } from './pages.ts'
 import { type Recent, createRecent } from './recent.ts'
 import { changedPaths, needsRestart, watchFiles } from './reload.ts'
@@ -57,22 +60,22 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   const { config } = loaded
   const dataFolder = loaded.resolve(config.data)
   const state = await openState(dataFolder)
-  const onAdminEvent = (event: AdminEvent): void => logAdminEvent(log, event)
+  const admin = createAdminRecord(log)
+  const onAdminEvent = admin.note
   const stores = await openIdentityStores({ dataFolder, files: identityFiles(loaded), log, onAdminEvent })
-  const audit = await openAuditLog(join(dataFolder, 'audit'))
-  if (audit.mended !== '') log.warn('audit trail mended', { what: audit.mended })
   const recent = createRecent(RECENT)
-  const served: { serving?: Serving } = {}
-  const metrics = createGatewayMetrics({
-    inFlight: () => served.serving?.inFlight ?? 0,
-    auditEntries: () => audit.size,
-  })
+  const served: { serving?: Serving; trail?: Trail } = {}
+  const metrics = createGatewayMetrics(gaugesOf(served))
   const border = openBorder({ from: config.place, rules: DEFAULT_RULES, egressMicroUsd, observe: metrics.crossing })
+  const trail = await openConfiguredTrail(loaded, border, log)
+  served.trail = trail
+  admin.begin(trail.log)
+  if (trail.log.mended !== '') log.warn('audit trail mended', { what: trail.log.mended })
   const otlp = startOtlp(loaded, border, options)
   const spend = createSpend(Date.now)
   const lasting: Lasting = {
     cross: border.cross,
-    log: audit,
+    log: trail.log,
     vaults: createVaults(state.masterKey),
     passed: createPassedMessages(state.masterKey),
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
@@ -91,18 +94,20 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     },
     onBug: (requestId, cause) => log.error('request failed by a fault of ours', { requestId, ...errorFacts(cause) }),
   }
-  const current = await firstWorld(loaded, lasting, audit.close.bind(audit))
+  const current = await firstWorld(loaded, lasting, () => trail.close())
   const reload = { atEpochMs: startedEpochMs, problem: '' }
   const sessions = createSessions(Date.now)
   const pages: PageDeps = {
     metrics,
+    trail,
     api: {
       world: () => current.built.world,
       stores,
       sessions,
       recent,
       startedEpochMs,
-      notReady: () => audit.trouble,
+      notReady: () => trail.log.trouble,
+      trail,
       reload: () => reload,
       onAdminEvent,
     },
@@ -124,7 +129,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     run: (call) => journey(current.built.world, call),
     pages: (request) => answerPage(pages, request),
   }).catch(async (error: unknown) => {
-    await audit.close()
+    await trail.close()
     throw error
   })
   served.serving = serving
@@ -149,9 +154,24 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       await serving.close(drainMs)
       await stores.flush()
       await Promise.race([otlp?.close(), new Promise((resolve) => setTimeout(resolve, 500).unref())])
+      await trail.close()
       await border.close(200)
-      await audit.close()
     },
+  }
+}
+
+/** What the metrics read of parts that come later than they do. */
+function gaugesOf(served: { readonly serving?: Serving; readonly trail?: Trail }): Gauges {
+  const status = () => served.trail?.status()
+  return {
+    inFlight: () => served.serving?.inFlight ?? 0,
+    auditEntries: () => served.trail?.log.size ?? 0,
+    auditSigned: () => status()?.signedSize ?? 0,
+    auditCosigned: () => status()?.cosignedSize ?? 0,
+    witnessAges: () =>
+      (status()?.witnesses ?? []).flatMap(({ name, cosignedAtS }) =>
+        cosignedAtS === 0 ? [] : [[name, Math.max(0, Date.now() / 1000 - cosignedAtS)] as const],
+      ),
   }
 }
 
@@ -170,7 +190,7 @@ async function firstWorld(
 
 /** Keeps the last good configuration when the new one can not be used, and says what changed when it can. */
 async function reloadWorld(
-  { file, log, onAdminEvent }: ControlOptions & { readonly onAdminEvent: (event: AdminEvent) => void },
+  { file, log, onAdminEvent }: ControlOptions & { readonly onAdminEvent: OnAdminEvent },
   lasting: Lasting,
   { current, reload, sessions }: Reloaded,
 ): Promise<void> {
@@ -219,30 +239,20 @@ function startOtlp(
     tokenSources: tokenSourcesOf(config, border.cross, []),
   })
   const send = async (body: string): Promise<number> => {
-    const answer = await border.cross(
-      {
-        requestId: '',
-        traceId: '0'.repeat(31) + '1',
-        sampled: false,
-        signal: new AbortController().signal,
-        crossings: [],
-        calls: new Map(),
-      },
-      {
-        layer: 'telemetry',
-        to: otlp.place,
-        method: 'POST',
-        url: `${otlp.endpoint}/v1/traces`,
-        headers: { 'content-type': 'application/json' },
-        body,
-        credential,
-        connectMs: 2000,
-        firstByteMs: 5000,
-        idleMs: 5000,
-        totalMs: 10_000,
-        maxAnswerBytes: 65_536,
-      },
-    )
+    const answer = await border.cross(ownTrip(), {
+      layer: 'telemetry',
+      to: otlp.place,
+      method: 'POST',
+      url: `${otlp.endpoint}/v1/traces`,
+      headers: { 'content-type': 'application/json' },
+      body,
+      credential,
+      connectMs: 2000,
+      firstByteMs: 5000,
+      idleMs: 5000,
+      totalMs: 10_000,
+      maxAnswerBytes: 65_536,
+    })
     await answer.text()
     return answer.status
   }
@@ -253,11 +263,4 @@ interface Reloaded {
   readonly current: { built: Built }
   readonly reload: { atEpochMs: number; problem: string }
   readonly sessions: Sessions
-}
-
-/** What was done to the plane, in its log: ids and codes only. */
-function logAdminEvent(log: Log, { kind, action, actor, subjectId, outcome, detail }: AdminEvent): void {
-  const facts = { ...detail, kind, action, actor, subjectId, outcome }
-  if (outcome === 'done') log.info('admin event', facts)
-  else log.warn('admin event', facts)
 }

@@ -1,15 +1,20 @@
+import { join } from 'node:path'
 import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
 import type { LoadedConfig } from '#config/load.ts'
 import type { DataPlaneOptions } from '#dataplane/serve.ts'
+import { type Witness, openWitness } from '#dataplane/witness.ts'
+import { openWitnessKey } from '#dataplane/witness-key.ts'
+import type { Log } from '#observe/log.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
+import { parseVkey } from '#tlog/key.ts'
 
 /** What the agent is started with, from the `dataPlane` section of the file. @throws when there is none. */
 export function dataPlaneOptions({
   config,
   resolve,
   file,
-}: LoadedConfig): DataPlaneOptions & { readonly closeBorder: () => Promise<void> } {
+}: LoadedConfig): Omit<DataPlaneOptions, 'witness'> & { readonly closeBorder: () => Promise<void> } {
   const { dataPlane } = config
   if (dataPlane === undefined)
     throw new Error(`${file} has no section \`dataPlane\`, add one with the collections to serve`)
@@ -53,4 +58,29 @@ export function dataPlaneOptions({
     },
     closeBorder: () => border.close(200),
   }
+}
+
+/** The witness that the `dataPlane` section asks for, or undefined. @throws for keys that are none. */
+export async function witnessOf({ config, resolve }: LoadedConfig, log: Log): Promise<Witness | undefined> {
+  const { dataPlane } = config
+  if (dataPlane?.witness === undefined) return undefined
+  const dataDir = resolve(dataPlane.data)
+  const { logs, name = defaultWitnessName(dataPlane.name) } = dataPlane.witness
+  return openWitness({
+    folder: join(dataDir, 'witness'),
+    signer: await openWitnessKey(dataDir, name),
+    logs: await Promise.all(logs.map(parseVkey)),
+    now: Date.now,
+    onConflict: (origin, knownSize, shownSize) =>
+      log.error('an audit log showed a tree that does not follow from what it showed before', {
+        origin,
+        knownSize,
+        shownSize,
+      }),
+  })
+}
+
+/** A witness without a name of its own. */
+export function defaultWitnessName(agent: string): string {
+  return `${agent.replaceAll(/[\s+]/g, '-')}/witness`
 }

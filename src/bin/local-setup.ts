@@ -1,5 +1,11 @@
+import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { openWitnessKey } from '#dataplane/witness-key.ts'
+import { trailPaths } from '#record/signed.ts'
+import { openTrailKey } from '#record/trail-key.ts'
 import type { SimCloudsSettings } from '#simclouds/options.ts'
+import { formatVkey } from '#tlog/key.ts'
+import { defaultWitnessName } from './data-plane.ts'
 
 /** What `up` finds or makes before it writes the configuration of the local deployment. */
 export interface LocalSetup {
@@ -11,6 +17,8 @@ export interface LocalSetup {
   readonly dataPort: number
   /** Passages for `assistant`, where the default is too much for the model. */
   readonly topK: number | undefined
+  /** Verifier keys of the audit log and of the agent's witness, which cosigns it; undefined without a witness. */
+  readonly keys: { readonly log: string; readonly witness: string } | undefined
   /** A real model server, first in both aliases. */
   readonly upstream: { readonly name: string; readonly endpoint: string; readonly model: string } | undefined
 }
@@ -122,12 +130,32 @@ export function localConfig(setup: LocalSetup): string {
       chat: { targets: names },
       assistant: { targets: names, collections: ['docs'], ...(setup.topK === undefined ? {} : { topK: setup.topK }) },
     },
+    ...(setup.keys === undefined
+      ? {}
+      : {
+          audit: {
+            witnesses: [{ url: `http://127.0.0.1:${setup.dataPort}/witness`, key: setup.keys.witness }],
+            quorum: 1,
+          },
+        }),
     dataPlane: {
       port: setup.dataPort,
       jwksUrl: `http://127.0.0.1:${setup.port}/.well-known/jwks.json`,
       data: 'data-plane',
+      ...(setup.keys === undefined ? {} : { witness: { logs: [setup.keys.log] } }),
       collections: { docs: { title: 'Documents', folder: setup.docs } },
     },
   }
   return `# Written by \`thinplane up\` at every start: copy it before you change it.\n${stringify(config)}`
+}
+
+/** Names that the local configuration leaves at their defaults. */
+const CONTROL_NAME = 'thinplane-control'
+const AGENT_NAME = 'thinplane-data'
+
+/** Makes the keys of log and witness where they are not yet, so that each can be told the other's before both start. */
+export async function localKeys(dataFolder: string): Promise<LocalSetup['keys']> {
+  const log = await openTrailKey(trailPaths(dataFolder).key, CONTROL_NAME)
+  const witness = await openWitnessKey(join(dataFolder, 'data-plane'), defaultWitnessName(AGENT_NAME))
+  return { log: formatVkey(log.signer.key), witness: formatVkey(witness.key) }
 }

@@ -4,6 +4,7 @@ import { Refusal } from '#contract/refusal.ts'
 import { identify } from '#identity/identify.ts'
 import type { World } from '#journey'
 import type { GatewayMetrics } from '#observe/gateway-metrics.ts'
+import type { Trail } from '#record/trail.ts'
 import { openApi } from '#wire/admin/open-api.ts'
 import { statusPage } from '#wire/admin/status-page.ts'
 import type { PageAnswer, PageRequest } from '#wire/serve.ts'
@@ -15,6 +16,8 @@ export interface PageDeps {
   readonly api: ApiDeps
   readonly auth: AuthDeps
   readonly metrics: GatewayMetrics
+  /** The audit log: its key, and how far it is signed. */
+  readonly trail: Trail
 }
 
 /** Every path that is not a model call. */
@@ -39,6 +42,8 @@ export async function answerPage(deps: PageDeps, request: PageRequest): Promise<
       }
     case '/.well-known/jwks.json':
       return json(world().context?.passports.jwks ?? { keys: [] })
+    case '/.well-known/thinplane-log.vkey':
+      return text(200, `${deps.trail.vkey}\n`)
     case '/':
       return { status: 200, headers: PAGE_HEADERS, body: statusPage() }
     case '/v1/models':

@@ -57,7 +57,21 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 /** What is read once at start: a change there needs a new process. */
 export function needsRestart(before: Config, after: Config): string[] {
   return changedPaths(
-    { listen: before.listen, name: before.name, place: before.place, data: before.data, observe: before.observe },
-    { listen: after.listen, name: after.name, place: after.place, data: after.data, observe: after.observe },
+    {
+      listen: before.listen,
+      name: before.name,
+      place: before.place,
+      data: before.data,
+      audit: before.audit,
+      observe: before.observe,
+    },
+    {
+      listen: after.listen,
+      name: after.name,
+      place: after.place,
+      data: after.data,
+      audit: after.audit,
+      observe: after.observe,
+    },
   )
 }

@@ -78,7 +78,7 @@ function crossOnce(
   credential: StaticCredential,
 ): Promise<CrossAnswer> {
   const calls = trip.calls.get(request.layer) ?? 0
-  const bodyBytes = request.body === undefined ? 0 : Buffer.byteLength(request.body)
+  const bodyBytes = request.bytes?.length ?? (request.body === undefined ? 0 : Buffer.byteLength(request.body))
   try {
     enforce(options.rules, request, { calls, bodyBytes })
   } catch (error) {
@@ -96,7 +96,14 @@ function crossOnce(
   const signals = request.signal === undefined ? [trip.signal] : [trip.signal, request.signal]
   const receiver = new AnswerReceiver(request, crossing, signals, (done) => options.observe?.(done))
   poolFor(pools, url.origin, request.connectMs, options.maxConnections ?? 256).dispatch(
-    { path, method: request.method, headers, body: request.body ?? null, headersTimeout: 0, bodyTimeout: 0 },
+    {
+      path,
+      method: request.method,
+      headers,
+      body: request.bytes ?? request.body ?? null,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    },
     receiver,
   )
   return receiver.answered
@@ -111,7 +118,7 @@ function outgoingHeaders(
 ): Record<string, string> {
   const traceparent = `00-${trip.traceId}-${spanId}-0${trip.sampled ? '1' : '0'}`
   const headers: Record<string, string> = { ...request.headers, traceparent, [PRIVATE_TRACE_HEADER]: traceparent }
-  if (request.layer !== 'telemetry') headers['x-request-id'] = trip.requestId
+  if (trip.requestId !== '') headers['x-request-id'] = trip.requestId
   const call = { method: request.method, url, body: request.body ?? '', nowEpochMs: Date.now() }
   return Object.assign(headers, credentialHeaders(credential, call))
 }

@@ -14,10 +14,28 @@ export interface BorderRules {
 }
 
 export const DEFAULT_RULES: BorderRules = {
-  maxBodyBytes: { identity: 65_536, safety: 262_144, data: 65_536, inference: 8_388_608, telemetry: 4_194_304 },
-  maxCalls: { identity: 3, safety: 8, data: 1, inference: 4, telemetry: Number.POSITIVE_INFINITY },
+  maxBodyBytes: {
+    identity: 65_536,
+    safety: 262_144,
+    data: 65_536,
+    inference: 8_388_608,
+    telemetry: 4_194_304,
+    witness: 65_536,
+    timestamp: 1024,
+  },
+  maxCalls: {
+    identity: 3,
+    safety: 8,
+    data: 1,
+    inference: 4,
+    telemetry: Number.POSITIVE_INFINITY,
+    witness: Number.POSITIVE_INFINITY,
+    timestamp: Number.POSITIVE_INFINITY,
+  },
 }
 
+/** A digest to be stamped is DER: the one thing that leaves in binary. */
+const TIMESTAMP_TYPE = 'application/timestamp-query'
 /** Content types that count as text. */
 const TEXT_TYPES = /^(?:application\/(?:json|x-www-form-urlencoded|x-ndjson)|text\/plain)\b/
 
@@ -35,9 +53,10 @@ export function enforce(
       `call ${calls + 1} into the ${request.layer} layer, a request may make ${rules.maxCalls[request.layer]}`,
     )
   }
-  if (request.body === undefined) return
+  if (request.body === undefined && request.bytes === undefined) return
   const type = request.headers['content-type'] ?? ''
-  if (!TEXT_TYPES.test(type)) {
+  const isStamp = request.layer === 'timestamp' && type === TIMESTAMP_TYPE
+  if (isStamp ? request.bytes === undefined : request.bytes !== undefined || !TEXT_TYPES.test(type)) {
     throw new CrossFault('rule', `content type \`${type}\` may not leave, only text and JSON`)
   }
   if (bodyBytes > rules.maxBodyBytes[request.layer]) {

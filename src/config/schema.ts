@@ -459,6 +459,53 @@ const collection = z
   })
   .describe('A set of documents that answers can be grounded on.')
 
+const vkey = z
+  .string()
+  .regex(
+    /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/,
+    'write a verifier key as `thinplane audit key` prints it: `name+id+key`',
+  )
+
+const logName = z
+  .string()
+  .regex(/^[^\s+]+$/, 'write a URL without its scheme, such as `audit.example.com/gateway`: no blanks, no `+`')
+
+const audit = z
+  .strictObject({
+    origin: logName
+      .optional()
+      .describe(
+        'Name of the log: a URL without its scheme, that no other log has. Default: the `name` of the control plane.',
+      ),
+    witnesses: z
+      .array(
+        z.strictObject({
+          name: name.optional().describe('For logs and metrics. Default: the name in its key.'),
+          url: url.describe('Where `/add-checkpoint` is: for a data plane its URL and `/witness`.'),
+          key: vkey.describe("The witness's verifier key: a data plane prints it at its start."),
+          place: place.default({ cloud: 'aws', region: 'us-east-1' }),
+        }),
+      )
+      .default([])
+      .describe('Who cosigns the checkpoints of the log (C2SP tlog-witness). Default nobody.'),
+    quorum: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Cosignatures that make a checkpoint a witnessed one. Default: more than half of the witnesses.'),
+    timestamp: z
+      .strictObject({
+        url: url.describe('Time-stamp authority (RFC 3161 over HTTP).'),
+        place: place.default({ cloud: 'local', region: 'local' }),
+        everyHours: z.number().min(0.01).max(8760).default(24).describe('Hours between two stamps. Default 24.'),
+        credential,
+      })
+      .optional()
+      .describe('Who stamps the time on a checkpoint now and then. Absent: nobody.'),
+  })
+  .prefault({})
+  .describe('The audit log: its name, and who else vouches for it.')
+
 const dataPlane = z
   .strictObject({
     host: z.string().default('127.0.0.1').describe('Address to listen on. Default `127.0.0.1`.'),
@@ -484,6 +531,15 @@ const dataPlane = z
       .default('.thinplane/data-plane')
       .describe('Folder for the index, relative to this file. Default `.thinplane/data-plane`.'),
     collections: z.record(name, collection).default({}).describe('Collections by name.'),
+    witness: z
+      .strictObject({
+        name: logName
+          .optional()
+          .describe('Name in its key, a URL without its scheme. Default: the `name` above and `/witness`.'),
+        logs: z.array(vkey).min(1).describe('Verifier keys of the logs that it cosigns for.'),
+      })
+      .optional()
+      .describe('Cosigns checkpoints of audit logs at `/witness/add-checkpoint`. Absent: it does not.'),
   })
   .optional()
   .describe('The agent beside the data: read by `thinplane data` and `thinplane ingest`.')
@@ -523,6 +579,7 @@ export const ConfigSchema = z.strictObject({
   context,
   targets: z.record(name, target).default({}).describe('Targets by name.'),
   aliases: z.record(name, alias).default({}).describe('Model aliases by name.'),
+  audit,
   dataPlane,
   observe,
 })

@@ -1,7 +1,10 @@
 import type { Place } from './place.ts'
 
-/** The layers of the design: a request makes at most one call into each (law 3). */
-export type Layer = 'identity' | 'safety' | 'data' | 'inference' | 'telemetry'
+/**
+ * The layers of the design: a request makes at most one call into each (law 3). `telemetry`, `witness` and `timestamp`
+ * are calls of the plane itself, which no request waits for.
+ */
+export type Layer = 'identity' | 'safety' | 'data' | 'inference' | 'telemetry' | 'witness' | 'timestamp'
 
 /** One call that left for another cloud, as the audit entry keeps it. */
 export interface Crossing {
@@ -106,6 +109,8 @@ export interface CrossRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
+  /** A body that is no text, instead of `body`: layer `timestamp` only. */
+  readonly bytes?: Uint8Array
   readonly credential: Credential
   /** Milliseconds until the connection stands. */
   readonly connectMs: number

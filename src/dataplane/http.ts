@@ -17,10 +17,12 @@ const MIN_COMPRESSED_BYTES = 1024
 const BROTLI_QUALITY = 4
 const DRAIN_MS = 3000
 
-/** A JSON answer. */
+/** A JSON answer, or plain text. */
 export interface Reply {
   readonly status: number
   readonly body: unknown
+  /** Type of a `body` that is text and is sent as it is. Default: JSON is made of the body. */
+  readonly textType?: string
   readonly retryAfterS?: number | undefined
 }
 
@@ -118,11 +120,11 @@ async function readBody(request: IncomingMessage, response: ServerResponse): Pro
 }
 
 async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
-  const plain = Buffer.from(JSON.stringify(reply.body))
+  const plain = Buffer.from(reply.textType === undefined ? JSON.stringify(reply.body) : String(reply.body))
   const { bytes, encoding } = await compress(plain, request.headers['accept-encoding'])
   if (response.destroyed) return
   response.statusCode = reply.status
-  response.setHeader('content-type', 'application/json; charset=utf-8')
+  response.setHeader('content-type', reply.textType ?? 'application/json; charset=utf-8')
   response.setHeader('content-length', bytes.length)
   response.setHeader('cache-control', 'no-store')
   response.setHeader('vary', 'accept-encoding')

@@ -17,6 +17,7 @@ import { createPreparer } from './preparer.ts'
 import { parseContextRequest } from './request.ts'
 import { retrieve } from './retrieve.ts'
 import type { ReadableCollection } from './retrieve.ts'
+import { type Witness, witnessRoutes } from './witness.ts'
 
 export interface DataPlaneOptions {
   /** Default `127.0.0.1`. */
@@ -40,6 +41,8 @@ export interface DataPlaneOptions {
   readonly embedder?: Embedder
   /** Called after each document while the agent ingests at its start. */
   readonly onProgress?: (progress: IngestProgress) => void
+  /** Answers `POST /witness/add-checkpoint`. Absent: the agent is no witness. */
+  readonly witness?: Witness
   /** Called with what is a fault of the agent itself; the caller sees CONTEXT_UNAVAILABLE. */
   readonly onFault?: (error: unknown) => void
 }
@@ -75,6 +78,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     port: options.port ?? 0,
     routes: {
       'POST /v1/context': async (body, signal) => await agent.context(body, signal),
+      ...(options.witness === undefined ? {} : witnessRoutes(options.witness)),
       'GET /v1/collections': async () => await agent.collections(),
       'GET /livez': async () => await Promise.resolve({ status: 200, body: { live: true } }),
       'GET /readyz': async () => await Promise.resolve(agent.readiness()),
@@ -245,7 +249,10 @@ class Agent {
   }
 
   readiness(): Reply {
-    if (this.#isReady) return { status: 200, body: { ready: true } }
+    if (this.#isReady) {
+      const { witness } = this.#options
+      return { status: 200, body: { ready: true, ...(witness === undefined ? {} : { witness: witness.vkey }) } }
+    }
     return { status: 503, body: { ready: false, reason: this.#notReady }, retryAfterS: 1 }
   }
 

@@ -23,24 +23,24 @@ export async function writeSynced(file: FileHandle, bytes: Uint8Array, position:
 
 /**
  * Writes beside, syncs, renames, syncs the folder: after a crash the old file is there or the new one, whole.
- * `syncName: false` leaves the last step out: the new file may then be gone after a crash, never half.
+ * `sync: false` leaves the waiting for the disk out: after a loss of power the new file may be gone or empty.
  */
 export async function replaceFile(
   path: string,
   content: string | Uint8Array,
-  { syncName = true }: { readonly syncName?: boolean } = {},
+  { sync = true }: { readonly sync?: boolean } = {},
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const beside = `${path}.${process.pid}.new`
   const file = await open(beside, 'w', 0o600)
   try {
     await file.writeFile(content)
-    await file.sync()
+    if (sync) await file.sync()
   } finally {
     await file.close()
   }
   await rename(beside, path)
-  if (syncName) await syncFolder(dirname(path))
+  if (sync) await syncFolder(dirname(path))
 }
 
 /** Makes names in a folder durable. */

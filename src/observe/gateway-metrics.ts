@@ -17,6 +17,12 @@ export interface GatewayMetrics {
 export interface Gauges {
   readonly inFlight: () => number
   readonly auditEntries: () => number
+  /** Entries that the last checkpoint covers. */
+  readonly auditSigned: () => number
+  /** Entries that the last checkpoint with enough cosignatures covers. */
+  readonly auditCosigned: () => number
+  /** Witnesses by name, with the seconds since each cosigned last. */
+  readonly witnessAges: () => readonly (readonly [name: string, seconds: number])[]
 }
 
 /** Every series of the gateway, fed from audit entries and crossings: what is counted is what is recorded. */
@@ -82,6 +88,18 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
   const attempts = metrics.counter('thinplane_attempts_total', 'Attempts at targets by outcome.', ['target', 'error'])
   metrics.gauge('thinplane_requests_in_flight', 'Requests that are open now.', gauges.inFlight)
   metrics.gauge('thinplane_audit_entries', 'Entries in the audit trail of this process.', gauges.auditEntries)
+  metrics.gauge('thinplane_audit_signed_entries', 'Entries that the last signed checkpoint covers.', gauges.auditSigned)
+  metrics.gauge(
+    'thinplane_audit_cosigned_entries',
+    'Entries that the last checkpoint with enough cosignatures covers.',
+    gauges.auditCosigned,
+  )
+  metrics.gauges(
+    'thinplane_audit_witness_age_seconds',
+    'Since each witness cosigned last; absent before its first cosignature.',
+    'witness',
+    gauges.witnessAges,
+  )
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
   return {
     entry(entry) {

@@ -32,6 +32,10 @@ const SEPARATOR = '\u0001'
 export class Metrics {
   readonly #families: Family[] = []
   readonly #gauges: { readonly family: Family; readonly read: () => number }[] = []
+  readonly #labelled: {
+    readonly family: Family
+    readonly read: () => Iterable<readonly [value: string, gauge: number]>
+  }[] = []
 
   counter(name: string, help: string, labels: readonly string[]): Counter {
     const family = this.#family({ name, help, type: 'counter', labels, series: new Map(), buckets: [] })
@@ -65,9 +69,22 @@ export class Metrics {
     })
   }
 
+  /** One series a value of `label`; read when the metrics are shown. */
+  gauges(
+    name: string,
+    help: string,
+    label: string,
+    read: () => Iterable<readonly [value: string, gauge: number]>,
+  ): void {
+    const family = this.#family({ name, help, type: 'gauge', labels: [label], series: new Map(), buckets: [] })
+    this.#labelled.push({ family, read })
+  }
+
   /** The exposition. */
   show(): string {
     for (const { family, read } of this.#gauges) seriesOf(family, []).value = read()
+    for (const { family, read } of this.#labelled)
+      for (const [value, gauge] of read()) seriesOf(family, [value]).value = gauge
     return `${this.#families.flatMap(showFamily).join('\n')}\n`
   }
 

@@ -17,7 +17,7 @@ export interface CosigningOptions {
 /** Checkpoints whose cosignatures may still come in. */
 const OPEN_CHECKPOINTS = 4
 /** A witness that was away is asked again after this long. */
-const RETRY_MS = 5000
+const RETRY_MS = 2000
 
 interface Open {
   readonly checkpoint: OpenedCheckpoint
@@ -112,10 +112,9 @@ export class Cosigning {
   }
 
   #track<T>(running: Promise<T>): Promise<T> {
-    this.#running.add(running)
-    const done = (): void => void this.#running.delete(running)
-    running.then(done, done)
-    return running
+    const tracked = running.finally(() => this.#running.delete(tracked))
+    this.#running.add(tracked)
+    return tracked
   }
 }
 

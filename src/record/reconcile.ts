@@ -125,7 +125,11 @@ export async function beginNewLog(dataFolder: string, key: TrailKey, reason: str
   const opened = await openTrailKey(keyFile, stored.origin)
   const origin = logName(stored.origin, opened.stored.number)
   const log = await openAuditLog(audit)
-  await log.append(canonicalJson(logBegins(origin, previousCheckpoint, reason))).finally(() => log.close())
+  try {
+    await log.append(canonicalJson(logBegins(origin, previousCheckpoint, reason)))
+  } finally {
+    await log.close()
+  }
   return { origin, archive }
 }
 

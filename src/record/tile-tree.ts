@@ -10,6 +10,8 @@ import { sha256 } from './segment.ts'
 
 /** Tiles kept in memory: proofs near the end of the log touch the same few. */
 const CACHED_TILES = 64
+/** Tiles of leaves that half a minute can make: systems write out what is older. */
+const UNSURE_TILES = 4096
 /** Tiles that are written at once. */
 const WRITES_AT_ONCE = 8
 
@@ -68,7 +70,9 @@ export class TileTree {
    */
   load(size: number): void {
     let full = Math.floor(size / TILE_WIDTH)
-    while (full > 0 && !this.#isWhole(0, full - 1)) full -= 1
+    // Those that the system may not have written out before a loss of power; older ones are on the disk.
+    for (let number = Math.max(0, full - UNSURE_TILES); number < full; number += 1)
+      if (!this.#isWhole(number)) full = number
     for (let level = 0; full > 0; level += 1) {
       const above = Math.floor(full / TILE_WIDTH)
       this.#level(level).full = full
@@ -109,15 +113,15 @@ export class TileTree {
     return read
   }
 
-  #isWhole(level: number, number: number): boolean {
-    return statSync(join(this.#folder, tilePath(level, number)), { throwIfNoEntry: false })?.size === TILE_BYTES
+  #isWhole(number: number): boolean {
+    return statSync(join(this.#folder, tilePath(0, number)), { throwIfNoEntry: false })?.size === TILE_BYTES
   }
 
   async #write(path: string): Promise<void> {
     const tile = this.#unwritten.get(path)
     if (tile === undefined) return
-    // A name that a crash takes back costs nothing: the tile is made again at the start.
-    await replaceFile(join(this.#folder, path), tile, { syncName: false })
+    // Not synced: it would make the entries wait, and a tile that a loss of power takes is made again at the start.
+    await replaceFile(join(this.#folder, path), tile, { sync: false })
     this.#unwritten.delete(path)
   }
 }

@@ -139,7 +139,13 @@ test('the trail is proven offline, and one request is shown with its stages, cro
   const id = response.headers.get('x-request-id') ?? ''
   const verified = await thinplane('audit', 'verify', '--data', join(folder, 'state'))
   assert.equal(verified.status, 0)
-  assert.match(verified.out, /^the trail is whole: \d+ entries, head [0-9a-f]{64}\n$/)
+  assert.match(verified.out, /^the trail is whole: \d+ entries, \d+ signed, root [0-9a-f]{64}\n/)
+  const cosigned = await eventually(async () => {
+    const file = join(folder, 'state', 'audit', 'checkpoint.cosigned')
+    const text = await readFile(file, 'utf8').catch(() => '')
+    return text.includes('— thinplane-data/witness ') ? text : undefined
+  }, 'the cosignature of the data plane')
+  assert.match(cosigned, /^thinplane-control\n/)
   const shown = await thinplane('audit', 'show', id, '--data', join(folder, 'state'))
   assert.equal(shown.status, 0)
   assert.match(shown.out, /data\s+azure:eastus -> aws:us-east-1\s+200\s+\d+ B out, \d+ B in\s+[\d.]+ ms\s+\$0/)
@@ -180,11 +186,15 @@ test('ingest says what it did with each document, and knows the collections', as
 test('a flipped byte in the trail is found, with the entry', async () => {
   const copy = join(folder, 'copy')
   await mkdir(join(copy, 'audit'), { recursive: true })
-  const trail = await readFile(join(folder, 'state', 'audit', '00000000.log'), 'utf8')
-  await writeFile(join(copy, 'audit', '00000000.log'), trail.replace('"outcome":"answered"', '"outcome":"answerex"'))
+  await cp(join(folder, 'state', 'audit'), join(copy, 'audit'), { recursive: true })
+  const trail = await readFile(join(folder, 'state', 'audit', '000000000000.log'), 'utf8')
+  await writeFile(
+    join(copy, 'audit', '000000000000.log'),
+    trail.replace('"outcome":"answered"', '"outcome":"answerex"'),
+  )
   const verdict = await thinplane('audit', 'verify', '--data', copy)
   assert.equal(verdict.status, 1)
-  assert.match(verdict.out, /BROKEN after 0 good entries: entry 0 .*: the entry does not match its hash/)
+  assert.match(verdict.out, /BROKEN: entry 0 .*: the entry does not match its hash; 0 entries/)
 })
 
 test('a taken port is one clear sentence', async () => {
@@ -206,7 +216,7 @@ test('wrong usage exits with 2 and says what to write', async () => {
     [['up', '--port', 'x'], /--port takes a whole number from 0 to 65535/],
     [['up', '--docs', '/nowhere/at/all'], /is not a folder: name one with Markdown/],
     [['fly'], /there is no command `fly`/],
-    [['audit'], /write `verify`, `show ID` or `export`/],
+    [['audit'], /write one of verify, show, search, prove, check-proof/],
   ] as const) {
     const { status, out } = await thinplane(...args)
     assert.ok(status === 2 || status === 1, out)

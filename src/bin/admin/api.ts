@@ -6,6 +6,7 @@ import { Refusal } from '#contract/refusal.ts'
 import type { Sessions } from '#identity/session.ts'
 import type { World } from '#journey'
 import { parseJson } from '#kit/json.ts'
+import type { Trail } from '#record/trail.ts'
 import type { PageAnswer, PageRequest } from '#wire/serve.ts'
 import { z } from 'zod'
 import type { IdentityStores } from '#bin/identity-stores.ts'
@@ -38,6 +39,8 @@ export interface ApiDeps {
   /** Reason why the plane is not ready, or undefined. */
   readonly notReady: () => string | undefined
   readonly reload: () => { readonly atEpochMs: number; readonly problem: string }
+  /** The audit log: how far it is signed. */
+  readonly trail: Trail
   readonly onAdminEvent: OnAdminEvent
 }
 
@@ -205,14 +208,19 @@ function limitOf({ query }: PageRequest): number {
   return limit
 }
 
-function status({ world, stores, startedEpochMs, notReady, reload }: ApiDeps) {
+function status({ world, stores, startedEpochMs, notReady, reload, trail }: ApiDeps) {
   const { record, route, policy, context, safety, identity } = world()
   return {
     place: placeName(record.place),
     startedEpochMs,
     ready: notReady() === undefined,
     notReady: notReady() ?? '',
-    audit: { entries: record.log.size, trouble: record.log.trouble ?? '', mended: record.log.mended },
+    audit: {
+      entries: record.log.size,
+      trouble: record.log.trouble ?? '',
+      mended: record.log.mended,
+      ...trail.status(),
+    },
     identity: {
       issuers: identity.issuers.map(({ name }) => name),
       keys: stores.keys.records().length,

@@ -2,7 +2,7 @@ import { loadConfig } from '#config/load.ts'
 import { startDataPlane } from '#dataplane/serve.ts'
 import { createLog, errorFacts } from '#observe/log.ts'
 import type { Command } from '#bin/command.ts'
-import { dataPlaneOptions } from '#bin/data-plane.ts'
+import { dataPlaneOptions, witnessOf } from '#bin/data-plane.ts'
 import { tellParent, untilStopped } from '#bin/signals.ts'
 
 export const command: Command = {
@@ -17,16 +17,20 @@ export const command: Command = {
     const log = createLog(loaded.config.observe.logLevel)
     const options = dataPlaneOptions(loaded)
     const port = given.number('port', 0, 65_535)
+    const witness = await witnessOf(loaded, log)
     const agent = await startDataPlane({
       ...options,
+      ...(witness === undefined ? {} : { witness }),
       ...(port === undefined ? {} : { port }),
       onProgress: (progress) => tellParent({ progress }),
       onFault: (error) => log.error('the agent failed', errorFacts(error)),
     })
     process.stdout.write(`data plane: ${agent.url}\n`)
-    tellParent({ listening: true, url: agent.url })
+    if (witness !== undefined) process.stdout.write(`witness: ${agent.url}/witness ${witness.vkey}\n`)
+    const witnessKey = witness?.vkey ?? ''
+    tellParent({ listening: true, url: agent.url, witnessKey })
     agent.ready.then(
-      (reports) => tellParent({ ready: true, url: agent.url, reports }),
+      (reports) => tellParent({ ready: true, url: agent.url, reports, witnessKey }),
       (error: unknown) => {
         log.error('the collections can not be served', errorFacts(error))
         tellParent({ failed: error instanceof Error ? error.message : String(error) })

@@ -9,7 +9,7 @@ import gatewayRuntime from '#bin/gateway-runtime.json' with { type: 'json' }
 import { type Child, startChild } from '#bin/child.ts'
 import { type Command, type Given, WrongUsage } from '#bin/command.ts'
 import { freePort } from '#bin/free-port.ts'
-import { type LocalSetup, localConfig, localEnvironment } from '#bin/local-setup.ts'
+import { type LocalSetup, localConfig, localEnvironment, localKeys } from '#bin/local-setup.ts'
 import { readSimulation } from '#bin/simulation.ts'
 import { untilStopped } from '#bin/signals.ts'
 import { readKeys, writeDurably, writeKeys } from '#bin/state.ts'
@@ -107,6 +107,7 @@ async function startLocal(given: Given, children: Child[]): Promise<string> {
     settings,
     dataPort,
     upstream,
+    keys: await localKeys(dataFolder),
   }
   const file = join(dataFolder, 'up.yaml')
   await writeDurably(file, localConfig(setup))

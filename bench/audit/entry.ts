@@ -1,0 +1,81 @@
+import { canonicalJson } from '#kit/canonical-json.ts'
+
+const PLACES = ['azure:eastus', 'aws:us-east-1', 'gcp:us-east4'] as const
+const STAGES = [
+  'identify',
+  'receive',
+  'permit',
+  'screen',
+  'check',
+  'ground',
+  'seal',
+  'release',
+  'infer',
+  'stream',
+] as const
+
+/** What one grounded request leaves, about 2.5 KB, different for each index. */
+export function entryText(index: number): string {
+  return canonicalJson({
+    v: 1,
+    id: `req-0193a5b8c${index.toString(16).padStart(19, '0')}`,
+    traceId: index.toString(16).padStart(32, '4'),
+    atEpochMs: 1_795_564_800_000 + index * 3,
+    ms: 1120.5 + (index % 1000),
+    firstContentMs: 218.25,
+    outcome: index % 50 === 0 ? 'blocked' : 'answered',
+    status: 200,
+    code: '',
+    dialect: 'openai-chat',
+    stream: true,
+    alias: 'assistant',
+    principal: {
+      subject: `cccccccc-0000-4000-8000-${(index % 5000).toString().padStart(12, '0')}`,
+      tenant: '11111111-2222-4333-8444-555555555555',
+      kind: 'user',
+      roles: ['developer', 'hr-reader'],
+      via: 'entra',
+      client: '00000003-0000-0000-c000-000000000000',
+      credentialId: index.toString(36),
+    },
+    policy: { policies: ['developers-use-models', 'hr-grounds'], guardProfile: 'balanced', forbidden: [] },
+    findings: [{ type: 'EMAIL_ADDRESS', action: 'redact', count: 1 + (index % 3), where: 'prompt' }],
+    safety: { mode: 'always', verdict: 'pass', over: [] },
+    receipt: {
+      agent: 'thinplane-data',
+      requestId: `req-${index}`,
+      subject: 'ada',
+      tenant: 'local',
+      bytes: 6200,
+      atEpochMs: 1_795_564_800_000,
+      reads: Array.from({ length: 4 }, (_, at) => ({
+        collection: 'handbook',
+        document: `people/document-${at}.md`,
+        digest: (index * 7 + at).toString(16).padStart(64, '0'),
+      })),
+    },
+    attempts: [{ target: 'vllm-us-east4', error: '', ms: 190 }],
+    target: 'vllm-us-east4',
+    usage: { input: 812, cachedRead: 0, cachedWrite: 0, output: 96, reasoning: 0 },
+    usageEstimated: false,
+    cost: { modelMicroUsd: 199.5, egressMicroUsd: 28.5 },
+    crossings: PLACES.map((to, at) => ({
+      layer: ['safety', 'data', 'inference'][at],
+      spanId: '00f067aa0ba902b7',
+      from: PLACES[0],
+      to,
+      host: 'host.example.com',
+      status: 200,
+      bytesOut: 1400,
+      bytesIn: 6200,
+      firstByteMs: 9.5,
+      ms: 14.25,
+      egressMicroUsd: 28.5,
+      error: '',
+      atEpochMs: 1_795_564_800_000 + index,
+    })),
+    stages: STAGES.map((stage, at) => ({ stage, place: PLACES[0], startMs: at * 0.125, ms: 0.125 })),
+    remote: [],
+    lag: { stage: 'stream', place: PLACES[2], ms: 900 },
+  })
+}

@@ -1,0 +1,51 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { entryText } from './entry.ts'
+import { openBenchTrail } from './trail.ts'
+
+/*
+ * Entries a second with so many writers, each waiting for its entry to be on the disk before the next: `node
+ * bench/audit/throughput.ts FOLDER SECONDS REPEATS`. Texts are made beforehand: the recorder makes them in a gateway.
+ */
+const [folder = '.', seconds = '4', repeats = '3'] = process.argv.slice(2)
+const texts = Array.from({ length: 5000 }, (_, index) => entryText(index))
+const results: object[] = []
+for (const writers of [1, 64, 256]) {
+  const rates: number[] = []
+  const latencies: number[] = []
+  let cpuMicros = 0
+  let entries = 0
+  for (let repeat = 0; repeat < Number(repeats); repeat += 1) {
+    const data = join(folder, `throughput-${writers}-${repeat}`)
+    const trail = await openBenchTrail(data)
+    let count = 0
+    const cpu = process.cpuUsage()
+    const started = performance.now()
+    const write = async (): Promise<void> => {
+      while (performance.now() - started < Number(seconds) * 1000) {
+        const at = performance.now()
+        await trail.log.append(texts[count++ % texts.length] ?? '')
+        if (count % 16 === 0) latencies.push(performance.now() - at)
+      }
+    }
+    await Promise.all(Array.from({ length: writers }, write))
+    const { user, system } = process.cpuUsage(cpu)
+    rates.push((count * 1000) / (performance.now() - started))
+    cpuMicros += user + system
+    entries += count
+    await trail.close()
+    await rm(data, { recursive: true })
+  }
+  latencies.sort((a, b) => a - b)
+  const quantile = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? 0
+  results.push({
+    writers,
+    entriesPerS: rates.toSorted((a, b) => a - b)[Math.floor(rates.length / 2)],
+    rates,
+    cpuMicrosPerEntry: cpuMicros / entries,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+  })
+}
+const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) / texts.length
+process.stdout.write(`audit: ${JSON.stringify({ bytes, results })}\n`)
