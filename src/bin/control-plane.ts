@@ -16,10 +16,12 @@ import { type OtlpExporter, createOtlpExporter } from '#observe/otlp.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
 import { createSpend } from '#policy/spend.ts'
 import { openTenantDigests } from '#record/digests.ts'
+import { trailPaths } from '#record/signed.ts'
 import type { Trail } from '#record/trail.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
 import { createAdminRecord } from './admin-record.ts'
+import { type Shipping, startShipping } from './audit-ship.ts'
 import { openConfiguredTrail } from './audit-trail.ts'
 import { openIdentityStores } from './identity-stores.ts'
 import { tokenSourcesOf } from './identity-world.ts'
@@ -27,6 +29,7 @@ import { ownTrip } from './own-trip.ts'
 import { type PageDeps, answerPage } from './pages.ts'
 import { type Recent, createRecent } from './recent.ts'
 import { changedPaths, needsRestart, watchFiles } from './reload.ts'
+import { seedSpend } from './seed-spend.ts'
 import { openState } from './state.ts'
 import { type Built, type Lasting, buildWorld, identityFiles } from './world.ts'
 
@@ -64,7 +67,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   const onAdminEvent = admin.note
   const stores = await openIdentityStores({ dataFolder, files: identityFiles(loaded), log, onAdminEvent })
   const recent = createRecent(RECENT)
-  const served: { serving?: Serving; trail?: Trail } = {}
+  const served: { serving?: Serving; trail?: Trail; shipping?: Shipping } = {}
   const metrics = createGatewayMetrics(gaugesOf(served))
   const border = openBorder({ from: config.place, rules: DEFAULT_RULES, egressMicroUsd, observe: metrics.crossing })
   const trail = await openConfiguredTrail(loaded, border, log)
@@ -72,7 +75,18 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   admin.begin(trail.log)
   if (trail.log.mended !== '') log.warn('audit trail mended', { what: trail.log.mended })
   const otlp = startOtlp(loaded, border, options)
+  const shipping = await startShipping(loaded, { trail, border, log, environment: options.environment }).catch(
+    async (error: unknown) => {
+      await trail.close()
+      throw error
+    },
+  )
+  served.shipping = shipping
   const spend = createSpend(Date.now)
+  if (Object.values(config.aliases).some(({ usdPerCallerAndDay }) => usdPerCallerAndDay !== undefined)) {
+    const seeded = seedSpend(spend, trailPaths(dataFolder).audit, trail.log.size, startedEpochMs)
+    seeded.catch((error: unknown) => log.error('what was spent today is not known in full', errorFacts(error)))
+  }
   const lasting: Lasting = {
     cross: border.cross,
     log: trail.log,
@@ -154,6 +168,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       await serving.close(drainMs)
       await stores.flush()
       await Promise.race([otlp?.close(), new Promise((resolve) => setTimeout(resolve, 500).unref())])
+      await shipping.close()
       await trail.close()
       await border.close(200)
     },
@@ -161,13 +176,18 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
 }
 
 /** What the metrics read of parts that come later than they do. */
-function gaugesOf(served: { readonly serving?: Serving; readonly trail?: Trail }): Gauges {
+function gaugesOf(served: {
+  readonly serving?: Serving
+  readonly trail?: Trail
+  readonly shipping?: Shipping
+}): Gauges {
   const status = () => served.trail?.status()
   return {
     inFlight: () => served.serving?.inFlight ?? 0,
     auditEntries: () => served.trail?.log.size ?? 0,
     auditSigned: () => status()?.signedSize ?? 0,
     auditCosigned: () => status()?.cosignedSize ?? 0,
+    auditShipped: () => (served.shipping?.states() ?? []).map(({ sink, shipped }) => [sink, shipped] as const),
     witnessAges: () =>
       (status()?.witnesses ?? []).flatMap(({ name, cosignedAtS }) =>
         cosignedAtS === 0 ? [] : [[name, Math.max(0, Date.now() / 1000 - cosignedAtS)] as const],

@@ -4,7 +4,13 @@ import { amzDate, signV4 } from '#kit/sigv4.ts'
 /** Headers that prove who we are, for one call. */
 export function credentialHeaders(
   credential: StaticCredential,
-  call: { readonly method: string; readonly url: URL; readonly body: string; readonly nowEpochMs: number },
+  call: {
+    readonly method: string
+    readonly url: URL
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: string | Uint8Array
+    readonly nowEpochMs: number
+  },
 ): Readonly<Record<string, string>> {
   switch (credential.kind) {
     case 'none':
@@ -13,7 +19,7 @@ export function credentialHeaders(
       return { [credential.header.toLowerCase()]: credential.prefix + credential.secret.reveal() }
     case 'aws-sigv4':
       return signV4(
-        { method: call.method, url: call.url, headers: {}, body: call.body },
+        { method: call.method, url: call.url, headers: amazonHeaders(call.headers), body: call.body },
         {
           service: credential.service,
           region: credential.region,
@@ -23,4 +29,9 @@ export function credentialHeaders(
         },
       )
   }
+}
+
+/** Headers that a signature has to cover beside those that it adds. */
+function amazonHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-amz-')))
 }

@@ -119,7 +119,8 @@ function outgoingHeaders(
   const traceparent = `00-${trip.traceId}-${spanId}-0${trip.sampled ? '1' : '0'}`
   const headers: Record<string, string> = { ...request.headers, traceparent, [PRIVATE_TRACE_HEADER]: traceparent }
   if (trip.requestId !== '') headers['x-request-id'] = trip.requestId
-  const call = { method: request.method, url, body: request.body ?? '', nowEpochMs: Date.now() }
+  const body = request.bytes ?? request.body ?? ''
+  const call = { method: request.method, url, headers: request.headers, body, nowEpochMs: Date.now() }
   return Object.assign(headers, credentialHeaders(credential, call))
 }
 

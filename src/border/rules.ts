@@ -22,6 +22,7 @@ export const DEFAULT_RULES: BorderRules = {
     telemetry: 4_194_304,
     witness: 65_536,
     timestamp: 1024,
+    archive: 8_388_608,
   },
   maxCalls: {
     identity: 3,
@@ -31,6 +32,7 @@ export const DEFAULT_RULES: BorderRules = {
     telemetry: Number.POSITIVE_INFINITY,
     witness: Number.POSITIVE_INFINITY,
     timestamp: Number.POSITIVE_INFINITY,
+    archive: Number.POSITIVE_INFINITY,
   },
 }
 
@@ -56,7 +58,9 @@ export function enforce(
   if (request.body === undefined && request.bytes === undefined) return
   const type = request.headers['content-type'] ?? ''
   const isStamp = request.layer === 'timestamp' && type === TIMESTAMP_TYPE
-  if (isStamp ? request.bytes === undefined : request.bytes !== undefined || !TEXT_TYPES.test(type)) {
+  const isPacked = request.layer === 'archive' && request.headers['content-encoding'] === 'gzip'
+  const mayBeBytes = isStamp || isPacked
+  if ((request.bytes !== undefined) !== mayBeBytes || (!isStamp && !TEXT_TYPES.test(type))) {
     throw new CrossFault('rule', `content type \`${type}\` may not leave, only text and JSON`)
   }
   if (bodyBytes > rules.maxBodyBytes[request.layer]) {

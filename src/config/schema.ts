@@ -470,6 +470,52 @@ const logName = z
   .string()
   .regex(/^[^\s+]+$/, 'write a URL without its scheme, such as `audit.example.com/gateway`: no blanks, no `+`')
 
+const ship = z
+  .strictObject({
+    azureMonitor: z
+      .strictObject({
+        endpoint: url.describe('Logs ingestion endpoint of the data collection rule or endpoint.'),
+        ruleId: z
+          .string()
+          .regex(/^dcr-[0-9a-f]{32}$/, 'write `dcr-` and 32 hex digits')
+          .describe('Immutable id of the data collection rule.'),
+        stream: z
+          .string()
+          .regex(/^Custom-[A-Za-z0-9_]{1,93}$/, 'write `Custom-` and the name of the table without `_CL`')
+          .default('Custom-ThinplaneAudit')
+          .describe('Stream of the rule. Default `Custom-ThinplaneAudit`; its columns are in docs/audit-shipping.md.'),
+        place: place.default({ cloud: 'azure', region: 'eastus' }),
+        credential,
+        everyMs: ms(10_000, 'Between two looks at the log.'),
+      })
+      .optional()
+      .describe('Azure Monitor, by the Logs Ingestion API.'),
+    s3: z
+      .strictObject({
+        endpoint: url.describe(
+          'Endpoint with the bucket: `https://BUCKET.s3.REGION.amazonaws.com`, or one with `/BUCKET`.',
+        ),
+        prefix: z
+          .string()
+          .regex(/^[A-Za-z0-9._/-]*[A-Za-z0-9._-]$|^$/)
+          .default('thinplane')
+          .describe('Beginning of every key. Default `thinplane`.'),
+        retentionDays: z
+          .int()
+          .min(1)
+          .max(36_500)
+          .default(365)
+          .describe('Days for which nobody can change or delete an object (compliance mode). Default 365.'),
+        place: place.default({ cloud: 'aws', region: 'us-east-1' }),
+        credential,
+        everyMs: ms(60_000, 'Between two looks at the log.'),
+      })
+      .optional()
+      .describe('An S3 bucket with Object Lock.'),
+  })
+  .prefault({})
+  .describe('Where copies of the log go, behind the requests: at least once, in order. Default nowhere.')
+
 const audit = z
   .strictObject({
     origin: logName
@@ -502,9 +548,10 @@ const audit = z
       })
       .optional()
       .describe('Who stamps the time on a checkpoint now and then. Absent: nobody.'),
+    ship,
   })
   .prefault({})
-  .describe('The audit log: its name, and who else vouches for it.')
+  .describe('The audit log: its name, who else vouches for it, and where copies go.')
 
 const dataPlane = z
   .strictObject({

@@ -1,10 +1,10 @@
 import type { Place } from './place.ts'
 
 /**
- * The layers of the design: a request makes at most one call into each (law 3). `telemetry`, `witness` and `timestamp`
- * are calls of the plane itself, which no request waits for.
+ * The layers of the design: a request makes at most one call into each (law 3). `telemetry`, `witness`, `timestamp`
+ * and `archive` are calls of the plane itself, which no request waits for.
  */
-export type Layer = 'identity' | 'safety' | 'data' | 'inference' | 'telemetry' | 'witness' | 'timestamp'
+export type Layer = 'identity' | 'safety' | 'data' | 'inference' | 'telemetry' | 'witness' | 'timestamp' | 'archive'
 
 /** One call that left for another cloud, as the audit entry keeps it. */
 export interface Crossing {
@@ -105,11 +105,11 @@ export function detached(trip: Trip): Trip {
 export interface CrossRequest {
   readonly layer: Layer
   readonly to: Place
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT'
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
-  /** A body that is no text, instead of `body`: layer `timestamp` only. */
+  /** A body in bytes, instead of `body`: a query for a time stamp, or compressed text for an archive. */
   readonly bytes?: Uint8Array
   readonly credential: Credential
   /** Milliseconds until the connection stands. */

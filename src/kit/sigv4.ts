@@ -6,7 +6,7 @@ export interface SigV4Request {
   readonly url: URL
   /** Headers to sign beside `host` and `x-amz-date`; lower-case names. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: string | Uint8Array
 }
 
 export interface SigV4Scope {
@@ -31,7 +31,7 @@ export function signV4(request: SigV4Request, scope: SigV4Scope): Record<string,
   const signedHeaders = names.join(';')
   const canonical = [
     request.method,
-    canonicalPath(request.url.pathname),
+    canonicalPath(request.url.pathname, scope.service),
     canonicalQuery(request.url.searchParams),
     ...names.map((name) => `${name}:${(headers[name] ?? '').trim().replaceAll(/\s+/g, ' ')}`),
     '',
@@ -60,7 +60,8 @@ function signingKey(scope: SigV4Scope, day: string): Buffer {
 }
 
 /** Every service but S3 encodes the path once more: `%3A` becomes `%253A`. */
-function canonicalPath(path: string): string {
+function canonicalPath(path: string, service: string): string {
+  if (service === 's3') return path
   return path.split('/').map(encodeRfc3986).join('/')
 }
 
@@ -75,7 +76,7 @@ function encodeRfc3986(text: string): string {
   return encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
-function sha256Hex(text: string): string {
+function sha256Hex(text: string | Uint8Array): string {
   return createHash('sha256').update(text).digest('hex')
 }
 

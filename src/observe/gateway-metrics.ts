@@ -23,6 +23,8 @@ export interface Gauges {
   readonly auditCosigned: () => number
   /** Witnesses by name, with the seconds since each cosigned last. */
   readonly witnessAges: () => readonly (readonly [name: string, seconds: number])[]
+  /** Where copies of the log go, with the entries that have arrived there. */
+  readonly auditShipped: () => readonly (readonly [sink: string, entries: number])[]
 }
 
 /** Every series of the gateway, fed from audit entries and crossings: what is counted is what is recorded. */
@@ -99,6 +101,12 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
     'Since each witness cosigned last; absent before its first cosignature.',
     'witness',
     gauges.witnessAges,
+  )
+  metrics.gauges(
+    'thinplane_audit_shipped_entries',
+    'Entries that have arrived where copies of the trail go.',
+    'sink',
+    gauges.auditShipped,
   )
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
   return {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Place } from '#contract/place.ts'
 import { brokenFrame, converseBody, converseStream, exceptionFrame } from './bedrock-converse.ts'
 import { ConverseProblem, readConverseRequest } from './bedrock-request.ts'
-import { checkSignature } from './bedrock-signature.ts'
+import { checkSignature } from './aws-signature.ts'
 import type { BedrockOptions } from './options.ts'
 import { json, type BodyReply, type Reply, type Service, type SimRequest } from './service.ts'
 

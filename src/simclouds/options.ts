@@ -23,6 +23,8 @@ export interface SimCloudsOptions {
   readonly contentSafety?: Partial<ContentSafetyOptions>
   readonly bedrock?: Partial<BedrockOptions>
   readonly cloudRun?: Partial<CloudRunOptions>
+  readonly logsIngestion?: Partial<LogsIngestionOptions>
+  readonly s3?: Partial<S3Options>
   /** Faults from the start. Default none. */
   readonly faults?: readonly Fault[]
 }
@@ -94,6 +96,21 @@ export interface CloudRunOptions extends Pace {
   readonly models: readonly string[]
 }
 
+export interface LogsIngestionOptions {
+  /** Immutable id of the data collection rule that exists. */
+  readonly ruleId: string
+  /** Its streams, each with the columns that it declares. */
+  readonly streams: Readonly<Record<string, readonly string[]>>
+}
+
+export interface S3Options {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly region: string
+  /** The bucket that exists; Object Lock is on. */
+  readonly bucket: string
+}
+
 /** Options with all defaults filled in. */
 export interface SimCloudsSettings {
   readonly host: string
@@ -107,6 +124,8 @@ export interface SimCloudsSettings {
   readonly contentSafety: ContentSafetyOptions
   readonly bedrock: BedrockOptions
   readonly cloudRun: CloudRunOptions
+  readonly logsIngestion: LogsIngestionOptions
+  readonly s3: S3Options
   readonly faults: readonly Fault[]
 }
 
@@ -156,11 +175,41 @@ const ENTRA: EntraOptions = {
   oldKeyMs: 3_600_000,
 }
 
+const LOGS_INGESTION: LogsIngestionOptions = {
+  ruleId: `dcr-${'0'.repeat(31)}1`,
+  streams: {
+    'Custom-ThinplaneAudit': [
+      'TimeGenerated',
+      'EventId',
+      'LogIndex',
+      'LeafHash',
+      'ClassUid',
+      'ActorOid',
+      'ActorTid',
+      'Alias',
+      'Target',
+      'Outcome',
+      'Code',
+      'TraceUid',
+      'Event',
+    ],
+  },
+}
+
 /** Fills in the defaults. */
 export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
   return {
     host: options.host ?? '127.0.0.1',
-    ports: { entra: 0, 'content-safety': 0, bedrock: 0, 'cloud-run': 0, graph: 0, ...options.ports },
+    ports: {
+      entra: 0,
+      'content-safety': 0,
+      bedrock: 0,
+      'cloud-run': 0,
+      graph: 0,
+      'logs-ingestion': 0,
+      s3: 0,
+      ...options.ports,
+    },
     switchboardPort: options.switchboardPort ?? 0,
     from: options.from ?? VIRGINIA_AZURE,
     places: {
@@ -169,6 +218,8 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       bedrock: { cloud: 'aws', region: options.bedrock?.region ?? 'us-east-1' },
       'cloud-run': { cloud: 'gcp', region: 'us-east4' },
       graph: VIRGINIA_AZURE,
+      'logs-ingestion': VIRGINIA_AZURE,
+      s3: { cloud: 'aws', region: options.s3?.region ?? 'us-east-1' },
       ...options.places,
     },
     latencyScale: options.latencyScale ?? 1,
@@ -184,6 +235,14 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       firstTokenMs: 0,
       tokenMs: 0,
       ...options.bedrock,
+    },
+    logsIngestion: { ...LOGS_INGESTION, ...options.logsIngestion },
+    s3: {
+      accessKeyId: 'AKIASIMULATED0000000',
+      secretAccessKey: 'simulated-secret-access-key',
+      region: 'us-east-1',
+      bucket: 'simulated-archive',
+      ...options.s3,
     },
     cloudRun: { bearer: undefined, models: ['simulated-llama'], firstTokenMs: 0, tokenMs: 0, ...options.cloudRun },
     faults: options.faults ?? [],

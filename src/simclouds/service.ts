@@ -2,7 +2,15 @@ import type { Place } from '#contract/place.ts'
 import type { Fault } from './faults.ts'
 
 /** The services that are simulated, in the order in which they start. */
-export const SERVICE_NAMES = ['entra', 'content-safety', 'bedrock', 'cloud-run', 'graph'] as const
+export const SERVICE_NAMES = [
+  'entra',
+  'content-safety',
+  'bedrock',
+  'cloud-run',
+  'graph',
+  'logs-ingestion',
+  's3',
+] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]
 
@@ -43,7 +51,7 @@ export type Reply = BodyReply | StreamReply
 export interface BodyReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: string | Uint8Array
 }
 
 export interface StreamReply {

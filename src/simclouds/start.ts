@@ -9,6 +9,8 @@ import { mintToken, type Directory, type MintOptions } from './entra-tokens.ts'
 import { entra, tokenChecker } from './entra.ts'
 import { DEFAULT_SKEW_MS, FaultBook } from './faults.ts'
 import { graph } from './graph.ts'
+import { logsIngestion } from './logs-ingestion.ts'
+import { s3 } from './s3.ts'
 import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
 import { RequestLog } from './request-log.ts'
 import { serve } from './serve.ts'
@@ -50,6 +52,9 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
   bedrock: ({ settings }) => bedrock(settings.places.bedrock, settings.bedrock),
   'cloud-run': ({ settings }) => cloudRun(settings.places['cloud-run'], settings.cloudRun),
   graph: ({ settings, directory }) => graph(settings.places.graph, directory),
+  'logs-ingestion': ({ settings, directory }) =>
+    logsIngestion(settings.places['logs-ingestion'], settings.logsIngestion, tokenChecker(directory)),
+  s3: ({ settings }) => s3(settings.places.s3, settings.s3),
 }
 
 /**
@@ -146,5 +151,7 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     bedrock: valueOf('bedrock'),
     'cloud-run': valueOf('cloud-run'),
     graph: valueOf('graph'),
+    'logs-ingestion': valueOf('logs-ingestion'),
+    s3: valueOf('s3'),
   }
 }

@@ -52,7 +52,7 @@ export function streamSteps(
 }
 
 /** An answer that is no stream: its first half counts as the one piece of content. */
-export function bodySteps(body: string, faults: readonly Fault[], signal: AbortSignal): Steps {
+export function bodySteps(body: string | Uint8Array, faults: readonly Fault[], signal: AbortSignal): Steps {
   let steps: Steps = halves(body)
   for (const fault of faults) {
     if (fault.kind === 'malformed') steps = cut(steps, 1, [])
@@ -79,8 +79,8 @@ function cutToSize(steps: Steps, faults: readonly Fault[]): Steps {
 }
 
 // oxlint-disable-next-line typescript/require-await -- an AsyncIterable like the streams that it stands in for
-async function* halves(body: string): AsyncGenerator<Step> {
-  const bytes = Buffer.from(body)
+async function* halves(body: string | Uint8Array): AsyncGenerator<Step> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const middle = Math.ceil(bytes.length / 2)
   yield { bytes: bytes.subarray(0, middle), isContent: true }
   yield { bytes: bytes.subarray(middle), isContent: false }

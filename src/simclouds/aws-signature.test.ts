@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { signV4 } from '#kit/sigv4.ts'
-import { checkSignature, type Scope, type SignedRequest } from './bedrock-signature.ts'
+import { checkSignature, type Scope, type SignedRequest } from './aws-signature.ts'
 
 const SUITE_SCOPE: Scope = {
   accessKeyId: 'AKIDEXAMPLE',

@@ -83,7 +83,7 @@ function checkNames(names: readonly string[], request: SignedRequest): string | 
 }
 
 function expectedSignature(request: SignedRequest, scope: Scope, day: string, names: readonly string[]): string {
-  const lines = [request.method, canonicalPath(request.path), canonicalQuery(request.rawQuery)]
+  const lines = [request.method, canonicalPath(request.path, scope.service), canonicalQuery(request.rawQuery)]
   for (const name of names) lines.push(`${name}:${squeeze(request.headers[name] ?? '')}`)
   lines.push('', names.join(';'), sha256(request.body))
   const scopeText = `${day}/${scope.region}/${scope.service}/aws4_request`
@@ -96,8 +96,8 @@ function expectedSignature(request: SignedRequest, scope: Scope, day: string, na
 }
 
 /** The path as it came over the wire, encoded once more (every service but S3 does this). */
-function canonicalPath(path: string): string {
-  return encodeBytes(path, true)
+function canonicalPath(path: string, service: string): string {
+  return service === 's3' ? path : encodeBytes(path, true)
 }
 
 function canonicalQuery(rawQuery: string): string {
