@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { asList, asRecord, parseJson } from '#kit/json.ts'
-import { toHex, toUtf8 } from '#tlog/bytes.ts'
+import { concatBytes, toHex, toUtf8 } from '#tlog/bytes.ts'
 import { leafData } from '#tlog/hash.ts'
 import { lines, rewrite, withFolder, write } from './folder.suite.ts'
 import { openAuditLog } from './log.ts'
@@ -189,6 +189,31 @@ test('a full segment is followed by one named by its first entry, also over a re
     const first = Number(second.slice(0, 12))
     await writeFile(join(folder, second), '')
     assert.match((await scan(folder)).bad?.reason ?? '', new RegExp(`^entries ${first} to \\d+ are missing$`))
+  }))
+
+test('threads find what one thread finds, at the same place', () =>
+  withFolder(async (folder) => {
+    const log = await openAuditLog(folder, { segmentBytes: 2000 })
+    for (let n = 0; n < 200; n += 1) await log.append(`{"n":${n}}`)
+    await log.close()
+    const scans = async () => {
+      const found = []
+      for (const threadsFromBytes of [0, Infinity]) {
+        const parts: Uint8Array[] = []
+        const result = await scanTrail(folder, { threadsFromBytes, onLeaves: (leaves) => parts.push(leaves) })
+        found.push({ ...result, leaves: toHex(concatBytes(...parts)) })
+      }
+      return found
+    }
+    const [threads, one] = await scans()
+    assert.deepEqual(threads, one)
+    assert.deepEqual([one?.entries, one?.leaves.length], [200, 200 * 64])
+    const [, , third = ''] = (await readdir(folder)).toSorted()
+    const text = await readFile(join(folder, third), 'utf8')
+    await writeFile(join(folder, third), text.replace(/"n":(\d)(\d+)\}\n$/, '"n":$1x$2}\n'))
+    const [threadsBad, oneBad] = await scans()
+    assert.deepEqual(threadsBad, oneBad)
+    assert.equal(oneBad?.bad?.path, join(folder, third))
   }))
 
 test('a trail of the older form is left alone, with a sentence', () =>

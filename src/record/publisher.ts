@@ -29,8 +29,6 @@ const SETTLE_MS = 400
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #cosigning: Cosigning
-  /** Leaf hashes, hex, of durable entries that are not in the tree yet. */
-  #fresh: (readonly string[])[] = []
   #signed: OpenedCheckpoint | undefined
   #cosignedSize: number
   #isConfirmed = false
@@ -72,9 +70,9 @@ export class Publisher {
     return this.#conflict
   }
 
-  /** Takes leaf hashes of entries that are on the disk. */
+  /** Takes leaf hashes (hex) of entries that are on the disk: a few at a time, so that no second has to do all. */
   take(hashes: readonly string[]): void {
-    this.#fresh.push(hashes)
+    this.#options.tree.append(Buffer.from(hashes.join(''), 'hex'))
   }
 
   /** Publishes what is new. A call while one is under way waits for that one. Never throws. */
@@ -95,13 +93,10 @@ export class Publisher {
 
   async #publish(): Promise<void> {
     const { tree, signer } = this.#options
-    const fresh = this.#fresh
-    this.#fresh = []
-    for (const hashes of fresh) tree.append(Buffer.from(hashes.join(''), 'hex'))
+    const { size } = tree
     await tree.flush()
     if (!(await this.#mayGoOn())) return
     this.#cosigning.nudge()
-    const size = tree.size
     if (size <= this.signedSize) return
     const checkpoint = { origin: signer.key.name, size, root: tree.root(size) }
     const note = await signCheckpoint(checkpoint, signer)

@@ -18,6 +18,8 @@ export interface TrailScanOptions {
   readonly onLeaves: (leaves: Uint8Array) => void
   /** Bytes read so far, and of all. */
   readonly onProgress?: ((doneBytes: number, allBytes: number) => void) | undefined
+  /** Bytes from which on a thread a core reads. Default 96 MB. */
+  readonly threadsFromBytes?: number | undefined
 }
 
 /** A trail smaller than this is read by this thread: starting others would take longer. */
@@ -31,7 +33,7 @@ export async function scanTrail(folder: string, options: TrailScanOptions): Prom
   const segments = await listSegments(folder)
   const sizes = await Promise.all(segments.map(async (first) => (await stat(segmentPath(folder, first))).size))
   const allBytes = sizes.reduce((sum, size) => sum + size, 0)
-  const isLarge = allBytes >= WORKERS_FROM_BYTES && segments.length > 1
+  const isLarge = allBytes >= (options.threadsFromBytes ?? WORKERS_FROM_BYTES) && segments.length > 1
   const threads = isLarge ? Math.min(availableParallelism(), segments.length) : 0
   const readers = Array.from({ length: Math.max(1, threads) }, () => (threads === 0 ? localReader() : workerReader()))
   const results = segments.map((first) => ({ first, ...Promise.withResolvers<SegmentScan>() }))
@@ -93,21 +95,18 @@ function localReader(): SegmentReader {
 
 function workerReader(): SegmentReader {
   const worker = new Worker(new URL('scan-worker.ts', import.meta.url))
+  let waiting: PromiseWithResolvers<SegmentScan> | undefined
+  worker.on('message', (message: SegmentScan | { readonly failed: string }) => {
+    if ('failed' in message) waiting?.reject(new Error(message.failed))
+    else waiting?.resolve(message)
+  })
+  worker.on('error', (error) => waiting?.reject(error))
   return {
-    scan: (path) =>
-      new Promise((resolve, reject) => {
-        const settle = (): void => void worker.removeAllListeners()
-        worker.once('message', (message: SegmentScan | { readonly failed: string }) => {
-          settle()
-          if ('failed' in message) reject(new Error(message.failed))
-          else resolve(message)
-        })
-        worker.once('error', (error) => {
-          settle()
-          reject(error instanceof Error ? error : new Error(String(error)))
-        })
-        worker.postMessage(path)
-      }),
+    scan: (path) => {
+      waiting = Promise.withResolvers()
+      worker.postMessage(path)
+      return waiting.promise
+    },
     close: async () => void (await worker.terminate()),
   }
 }

@@ -127,10 +127,13 @@ test('an entry that was written anew with its own hash is not what was signed', 
     })
   }))
 
-for (const [what, damage] of [
-  ['changed', (path: string) => writeFile(path, Buffer.alloc(8192, 1))],
-  ['cut', (path: string) => truncate(path, 100)],
-  ['missing', (path: string) => rm(path)],
+const REMADE = 'tiles of the audit trail were damaged and have been made again from its entries'
+
+for (const [what, damage, mended] of [
+  ['changed', (path: string) => writeFile(path, Buffer.alloc(8192, 1)), REMADE],
+  // As a loss of power leaves it: the system had not written it out.
+  ['cut', (path: string) => truncate(path, 100), ''],
+  ['missing', (path: string) => rm(path), ''],
 ] as const) {
   test(`a tile that is ${what} is made again from the entries`, () =>
     withLog(async (data) => {
@@ -141,7 +144,7 @@ for (const [what, damage] of [
       const signed = await openCheckpoint(await readFile(trailPaths(data).checkpoint, 'utf8'), signer.key)
       assert.equal(toHex((await readTree(audit, signed)).root(600)), toHex(signed.root))
       const trail = await open(data)
-      assert.equal(trail.log.mended, 'tiles of the audit trail were damaged and have been made again from its entries')
+      assert.equal(trail.log.mended, mended)
       await trail.close()
       assert.deepEqual(await readFile(tile), before)
     }))
