@@ -17,13 +17,14 @@ import { egressMicroUsd } from '#planner/egress.ts'
 import { openAuditLog } from '#record/log.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
+import { identityFiles } from './identity-files.ts'
 import { openIdentityStores } from './identity-stores.ts'
 import { tokenSourcesOf } from './identity-world.ts'
 import { type PageDeps, answerPage } from './pages.ts'
 import { type Recent, createRecent } from './recent.ts'
 import { changedPaths, needsRestart, watchFiles } from './reload.ts'
 import { openState } from './state.ts'
-import { type Built, type Lasting, buildWorld, identityFiles } from './world.ts'
+import { type Built, type Lasting, buildWorld } from './world.ts'
 
 export interface ControlOptions {
   readonly file: string

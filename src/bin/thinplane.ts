@@ -9,6 +9,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   guard: () => import('./commands/guard.ts'),
   ingest: () => import('./commands/ingest.ts'),
   audit: () => import('./commands/audit.ts'),
+  keys: () => import('./commands/keys.ts'),
+  deny: () => import('./commands/deny.ts'),
   bench: () => import('./commands/bench.ts'),
   simclouds: () => import('./commands/simclouds.ts'),
 }

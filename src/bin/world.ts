@@ -1,4 +1,3 @@
-import { isAbsolute, join } from 'node:path'
 import type { Cross } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
 import type { Alias, Target } from '#contract/target.ts'
@@ -15,7 +14,7 @@ import { createPolicyEngine } from '#policy/engine.ts'
 import { loadPolicies } from '#policy/load.ts'
 import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
-import type { IdentityFiles, IdentityStores } from './identity-stores.ts'
+import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf, tokenSourcesOf } from './identity-world.ts'
 
 /** What outlives a reload of the configuration. */
@@ -121,12 +120,6 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   lasting.issuers = issuers
   lasting.signIn = signIn
   return { world, loaded, policyFolder }
-}
-
-/** Where keys and the deny list are. */
-export function identityFiles({ config, resolve }: LoadedConfig): IdentityFiles {
-  const inData = (file: string): string => (isAbsolute(file) ? file : join(resolve(config.data), file))
-  return { keysFile: inData(config.identity.keysFile), deniedFile: inData(config.identity.deniedFile) }
 }
 
 /** Collections that clients may name: those of the file's data plane and those of the aliases. */
