@@ -129,7 +129,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       () => reloadWorld({ ...options, onAdminEvent }, lasting, { current, reload, sessions }),
     ),
     watchFiles(
-      () => Object.values(stores.files()),
+      () => [stores.files().keysFile, stores.files().deniedFile],
       () => stores.reload(),
       IDENTITY_LOOK_MS,
     ),

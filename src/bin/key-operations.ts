@@ -115,7 +115,8 @@ export function newDenial(denial: NewDenial, nowEpochMs: number): DenyEntry {
 
 /** @throws {CannotDo} when there is no such entry. */
 export function allowed(entries: readonly DenyEntry[], id: string): readonly DenyEntry[] {
-  if (!entries.some((entry) => entry.id === id)) throw new CannotDo(`there is no entry ${printable(id)} in the deny list`)
+  if (!entries.some((entry) => entry.id === id))
+    throw new CannotDo(`there is no entry ${printable(id)} in the deny list`)
   return entries.filter((entry) => entry.id !== id)
 }
 

@@ -16,7 +16,12 @@ export interface LocalSetup {
 }
 
 /** Environment of the control plane: the simulated clouds' credentials, by reference as everywhere. */
-export function localEnvironment({ entra, contentSafety, bedrock, cloudRun }: SimCloudsSettings): Record<string, string> {
+export function localEnvironment({
+  entra,
+  contentSafety,
+  bedrock,
+  cloudRun,
+}: SimCloudsSettings): Record<string, string> {
   return {
     THINPLANE_SIM_CONTENT_SAFETY_KEY: contentSafety.key,
     THINPLANE_SIM_ENTRA_SECRET: entra.clients.find(({ clientId }) => clientId === entra.audience)?.secret ?? '',

@@ -162,7 +162,9 @@ function checkIdentity(config: Config, must: Must): void {
   const entra = issuers.filter(({ kind }) => kind === 'entra').map(({ name }) => name)
   const known = entra.length === 0 ? 'none is defined' : `choose one of ${entra.join(', ')}`
   const credentials: readonly (readonly [path: readonly PropertyKey[], credential: CredentialKind | undefined])[] = [
-    ...Object.entries(config.targets).map(([name, target]) => [['targets', name, 'credential'], target.credential] as const),
+    ...Object.entries(config.targets).map(
+      ([name, target]) => [['targets', name, 'credential'], target.credential] as const,
+    ),
     [['context', 'credential'], config.context?.credential],
     [['guard', 'contentSafety', 'credential'], config.guard.contentSafety?.credential],
     [['observe', 'otlp', 'credential'], config.observe.otlp?.credential],

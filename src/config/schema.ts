@@ -42,10 +42,7 @@ const secret = z
 
 const entraApp = {
   issuer: name.describe('Name of the Entra issuer in `identity.issuers` whose login host and tenants are used.'),
-  scope: z
-    .string()
-    .min(1)
-    .describe('What the token is for, such as `https://cognitiveservices.azure.com/.default`.'),
+  scope: z.string().min(1).describe('What the token is for, such as `https://cognitiveservices.azure.com/.default`.'),
   clientId: z.string().min(1).describe('Client id of the application that asks.'),
   secret,
 }
@@ -178,7 +175,9 @@ const entra = z.strictObject({
         ),
     })
     .optional()
-    .describe('Where the groups are read that a token has no room for (more than 200). Absent: such tokens are refused.'),
+    .describe(
+      'Where the groups are read that a token has no room for (more than 200). Absent: such tokens are refused.',
+    ),
   region: z.string().default('eastus').describe('Azure region where the login service is reached. Default `eastus`.'),
 })
 
@@ -216,14 +215,9 @@ const signIn = z
     tenant: z
       .string()
       .default('')
-      .describe('Tenant of people whose token names none (`tid`). Default: the name of the issuer\'s host.'),
+      .describe("Tenant of people whose token names none (`tid`). Default: the name of the issuer's host."),
     rolesClaim: z.string().default('roles').describe('Claim that lists roles. Default `roles`.'),
-    sessionHours: z
-      .number()
-      .min(0.1)
-      .max(24)
-      .default(8)
-      .describe('How long a session lasts, in hours. Default 8.'),
+    sessionHours: z.number().min(0.1).max(24).default(8).describe('How long a session lasts, in hours. Default 8.'),
     publicUrl: url
       .optional()
       .describe(

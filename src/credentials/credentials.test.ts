@@ -31,7 +31,11 @@ function oboAt(stage: Stage, issuer = 'contoso') {
 
 test("the application's own token is asked for once, held, and renewed before its end", () =>
   withEntra(async (stage) => {
-    const source = clientCredentials({ app: gatewayApp(stage.clouds), tenant: OURS, scope: SCOPE }, stage.cross, stage.now)
+    const source = clientCredentials(
+      { app: gatewayApp(stage.clouds), tenant: OURS, scope: SCOPE },
+      stage.cross,
+      stage.now,
+    )
     const many = await Promise.all(Array.from({ length: 20 }, async () => source.token(newTrip())))
     assert.equal(new Set(many.map((secret) => secret.reveal())).size, 1)
     assert.equal(tokenRequests(stage).length, 1)
@@ -49,7 +53,11 @@ test("the application's own token is asked for once, held, and renewed before it
 
 test('a token that is good goes on while Entra is out, and after it there is a fault and no refusal', () =>
   withEntra(async (stage) => {
-    const source = clientCredentials({ app: gatewayApp(stage.clouds), tenant: OURS, scope: SCOPE }, stage.cross, stage.now)
+    const source = clientCredentials(
+      { app: gatewayApp(stage.clouds), tenant: OURS, scope: SCOPE },
+      stage.cross,
+      stage.now,
+    )
     const held = await source.token(newTrip())
     stage.clouds.faults.set({ service: 'entra', kind: 'error' })
     stage.pass(57 * MINUTE_MS)
@@ -58,7 +66,9 @@ test('a token that is good goes on while Entra is out, and after it there is a f
     await assert.rejects(
       async () => source.token(newTrip()),
       (error: unknown) =>
-        error instanceof CrossFault && error.kind === 'credential' && /^no token for the call: Entra answered 500$/.test(error.message),
+        error instanceof CrossFault &&
+        error.kind === 'credential' &&
+        /^no token for the call: Entra answered 500$/.test(error.message),
     )
   }))
 
@@ -181,7 +191,7 @@ test('a caller who leaves does not take the token from the others', () =>
     const first = { ...(await tripOf(stage, token)), signal: leaving.signal }
     const second = await tripOf(stage, token)
     stage.clouds.faults.set({ service: 'entra', kind: 'latency', ms: 60, path: '/token' })
-    const both = [source.token(first), source.token(second)]
+    const both = [first, second].map(async (trip) => source.token(trip))
     leaving.abort()
     const [, kept] = await Promise.all(both)
     assert.match(kept?.reveal() ?? '', /^ey/)

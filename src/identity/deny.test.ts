@@ -52,7 +52,9 @@ test('a client that has said that it can is told to bring a token from now on', 
       return error.challenge
     }
     const challenge = await challengeOf({ xms_cc: ['cp1'] })
-    const wanted = JSON.parse(challenge?.claims ?? '') as { access_token: { nbf: { essential: boolean; value: string } } }
+    const wanted = JSON.parse(challenge?.claims ?? '') as {
+      access_token: { nbf: { essential: boolean; value: string } }
+    }
     assert.equal(wanted.access_token.nbf.essential, true)
     assert.ok(Math.abs(Number(wanted.access_token.nbf.value) - now() / 1000) < 5)
     assert.equal(challenge?.authorizationUri, `${clouds.urls.entra}/${OURS}/oauth2/v2.0/authorize`)

@@ -44,7 +44,10 @@ test('groups that a token has no room for are read from Graph, once for many tok
       const tokenRequests = clouds.requests.last('entra').filter(({ target }) => target.endsWith('/token'))
       assert.equal(tokenRequests.length, 1)
       const seen = (trip: Trip | undefined) => trip?.crossings.map(({ layer, host }) => `${layer} ${host}`) ?? []
-      assert.equal(trips.flatMap(seen).filter((crossing) => crossing.includes(new URL(clouds.urls.graph).host)).length, 1)
+      assert.equal(
+        trips.flatMap(seen).filter((crossing) => crossing.includes(new URL(clouds.urls.graph).host)).length,
+        1,
+      )
     },
     { simulated: SIMULATED, graph: {} },
   ))

@@ -51,7 +51,10 @@ function keySetOf(document: () => unknown, now = (): number => 0) {
     now,
     ['RS256', 'ES256'],
   )
-  return { find: (kid: string, alg: 'RS256' | 'ES256' = 'RS256') => keys.find(kid, alg, newTrip()), fetches: () => fetches }
+  return {
+    find: (kid: string, alg: 'RS256' | 'ES256' = 'RS256') => keys.find(kid, alg, newTrip()),
+    fetches: () => fetches,
+  }
 }
 
 test('odd keys of a document are passed over, the others are used', async () => {

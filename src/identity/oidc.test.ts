@@ -39,11 +39,19 @@ async function withOkta(options: Partial<OidcOptions>, body: (okta: Okta) => Pro
   const pairs = new Map<Algorithm, { kid: string; privateKey: CryptoKey; jwk: JWK }>()
   for (const alg of ['RS256', 'PS256', 'ES256'] as const) {
     const { privateKey, publicKey } = await generateKeyPair(alg)
-    pairs.set(alg, { kid: `k-${alg}`, privateKey, jwk: { ...(await exportJWK(publicKey)), kid: `k-${alg}`, use: 'sig' } })
+    pairs.set(alg, {
+      kid: `k-${alg}`,
+      privateKey,
+      jwk: { ...(await exportJWK(publicKey)), kid: `k-${alg}`, use: 'sig' },
+    })
   }
   answers['/keys'] = { keys: [...pairs.values()].map(({ jwk }) => jwk) }
   answers['/.well-known/openid-configuration'] = { issuer: url, jwks_uri: `${url}/keys` }
-  const border = openBorder({ from: { cloud: 'local', region: 'local' }, rules: DEFAULT_RULES, egressMicroUsd: () => 0 })
+  const border = openBorder({
+    from: { cloud: 'local', region: 'local' },
+    rules: DEFAULT_RULES,
+    egressMicroUsd: () => 0,
+  })
   const issuer = createOidcIssuer(
     {
       name: 'okta',
@@ -82,7 +90,8 @@ async function withOkta(options: Partial<OidcOptions>, body: (okta: Okta) => Pro
 
 test('keys are found by discovery, and each algorithm that is listed is taken', () =>
   withOkta({ algorithms: ['RS256', 'PS256', 'ES256'] }, async ({ ask, sign, asked }) => {
-    for (const alg of ['RS256', 'PS256', 'ES256'] as const) assert.equal((await ask(await sign(alg))).subject, 'ada', alg)
+    for (const alg of ['RS256', 'PS256', 'ES256'] as const)
+      assert.equal((await ask(await sign(alg))).subject, 'ada', alg)
     assert.deepEqual(asked, ['/.well-known/openid-configuration', '/keys'])
   }))
 
@@ -97,7 +106,9 @@ test('an algorithm that is not listed is refused with those that are', () =>
 test('without a list RS256 alone is taken', () =>
   withOkta({}, async ({ ask, sign }) => {
     assert.equal((await ask(await sign('RS256'))).via, 'okta')
-    await assert.rejects(ask(await sign('ES256')), { message: 'the token is signed with `ES256`, only RS256 is accepted' })
+    await assert.rejects(ask(await sign('ES256')), {
+      message: 'the token is signed with `ES256`, only RS256 is accepted',
+    })
   }))
 
 test("a client's own token is an application's", () =>
@@ -143,6 +154,11 @@ test('a host that is not this machine has to serve its keys itself, by https', a
     return (await discover(newTrip())).jwks_uri
   }
   assert.equal(await ask('https://id.example', 'https://id.example/keys'), 'https://id.example/keys')
-  for (const uri of ['http://id.example/keys', 'https://id.example:8443/keys', 'https://evil.example/keys', 'http://127.0.0.1/keys'])
+  for (const uri of [
+    'http://id.example/keys',
+    'https://id.example:8443/keys',
+    'https://evil.example/keys',
+    'http://127.0.0.1/keys',
+  ])
     await assert.rejects(ask('https://id.example', uri), /is not an https address of the issuer's own host/, uri)
 })

@@ -170,7 +170,11 @@ async function forged(change: Record<string, unknown>, header: Record<string, un
 const wrong: readonly (readonly [what: string, change: Record<string, unknown>, message: string | RegExp])[] = [
   ['of another issuer', { iss: 'https://evil.example' }, 'the ID token is of another issuer, sign in again'],
   ['for another application', { aud: 'other' }, 'the ID token is for another application, sign in again'],
-  ['for several, issued to another', { aud: ['app', 'x'], azp: 'x' }, 'the ID token was issued to another application, sign in again'],
+  [
+    'for several, issued to another',
+    { aud: ['app', 'x'], azp: 'x' },
+    'the ID token was issued to another application, sign in again',
+  ],
   ['of another sign-in', { nonce: 'x' }, 'the ID token belongs to another sign-in, sign in again'],
   ['without a nonce', { nonce: undefined }, 'the ID token belongs to another sign-in, sign in again'],
   ['that has expired', { exp: 1 }, 'the token has expired, request a new one'],

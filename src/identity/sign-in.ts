@@ -108,7 +108,13 @@ export function createSignIn(options: SignInOptions, cross: Cross, nowEpochMs: (
       const code = codeOf(query)
       const url = await endpoint('token_endpoint', trip)
       const granted = await redeem(options, cross, trip, { url, code, verifier: pending.verifier, redirectUri })
-      const claims = await checkedIdToken(options, keys, { token: granted.id_token, nonce: pending.nonce }, trip, nowEpochMs())
+      const claims = await checkedIdToken(
+        options,
+        keys,
+        { token: granted.id_token, nonce: pending.nonce },
+        trip,
+        nowEpochMs(),
+      )
       return {
         principal: personOf(options, claims),
         name: (textOf(claims['name']) ?? textOf(claims['preferred_username']) ?? '').slice(0, 100),
@@ -144,7 +150,8 @@ function pendingOf(sealer: Sealer, sealed: string, query: URLSearchParams, nowEp
 
 function codeOf(query: URLSearchParams): string {
   const error = query.get('error')
-  if (error !== null) throw again(`the issuer ended the sign-in with \`${error.replaceAll(/[^a-z_]/g, '').slice(0, 40)}\``)
+  if (error !== null)
+    throw again(`the issuer ended the sign-in with \`${error.replaceAll(/[^a-z_]/g, '').slice(0, 40)}\``)
   const code = query.get('code')
   if (code === null || code === '') throw again('the issuer sent no code')
   return code
@@ -204,7 +211,8 @@ async function checkedIdToken(
     throw again('the signature of the ID token is wrong', error)
   }
   const owner = key.issuer?.replaceAll('{tenantid}', textOf(claims['tid']) ?? '')
-  if (claims.iss !== issuer || (owner !== undefined && owner !== issuer)) throw again('the ID token is of another issuer')
+  if (claims.iss !== issuer || (owner !== undefined && owner !== issuer))
+    throw again('the ID token is of another issuer')
   if (!hasAudience(claims, [clientId])) throw again('the ID token is for another application')
   if (Array.isArray(claims.aud) && claims.aud.length > 1 && claims['azp'] !== clientId)
     throw again('the ID token was issued to another application')

@@ -22,11 +22,7 @@ const rows: readonly (readonly [what: string, scope: Scope | undefined, message?
   ['an empty scope', {}],
   ['both within', { aliases: ['chat', 'assistant'], collections: ['docs'] }],
   ['aliases only', { aliases: ['assistant'] }],
-  [
-    'another alias',
-    { aliases: ['chat'] },
-    'model `assistant` is outside of the scope of your key, which holds `chat`',
-  ],
+  ['another alias', { aliases: ['chat'] }, 'model `assistant` is outside of the scope of your key, which holds `chat`'],
   ['no alias', { aliases: [] }, 'model `assistant` is outside of the scope of your key, which holds none'],
   [
     'another collection',

@@ -9,7 +9,10 @@ export function withinScope({ scope }: Principal, alias: string, collections: re
   if (scope === undefined) return
   const { aliases, collections: readable } = scope
   if (aliases?.includes(alias) === false) {
-    throw new Refusal('POLICY_DENIED', `model \`${alias}\` is outside of the scope of your key, which holds ${listed(aliases)}`)
+    throw new Refusal(
+      'POLICY_DENIED',
+      `model \`${alias}\` is outside of the scope of your key, which holds ${listed(aliases)}`,
+    )
   }
   const outside = collections.find((collection) => readable?.includes(collection) === false)
   if (outside !== undefined && readable !== undefined) {

@@ -51,7 +51,13 @@ test('what is no such token is not exchanged', () =>
       [await exchange(clouds, 'x'), 50013],
       [await exchange(clouds, good, { scope: 'api://unknown/.default' }), 500011],
       [await exchange(clouds, good, { requested_token_use: undefined }), 900144],
-      [await exchange(clouds, good, { client_id: clouds.settings.entra.clients[0]?.clientId, client_secret: clouds.settings.entra.clients[0]?.secret }), 500131],
+      [
+        await exchange(clouds, good, {
+          client_id: clouds.settings.entra.clients[0]?.clientId,
+          client_secret: clouds.settings.entra.clients[0]?.secret,
+        }),
+        500131,
+      ],
     ] as const
     for (const [answered, code] of rows) {
       assert.equal(answered.status, 400, String(code))
@@ -86,7 +92,10 @@ async function codeFor(clouds: SimClouds, changes: Form = {}): Promise<URLSearch
 
 test('the page lists the people, says that it is simulated, and asks no password', () =>
   withClouds({}, async (clouds) => {
-    const { status, text, headers } = await send(authorizeUrl(clouds, { person: undefined, state: '"><script>' }), undefined)
+    const { status, text, headers } = await send(
+      authorizeUrl(clouds, { person: undefined, state: '"><script>' }),
+      undefined,
+    )
     assert.equal(status, 200)
     assert.match(text, /Simulated Entra/)
     for (const { name } of clouds.settings.entra.users) assert.ok(text.includes(name), name)

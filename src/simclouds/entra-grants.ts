@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
-import { decodeJwt, decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
-import { Codes, isVerifierOf } from './entra-authorize.ts'
+import { decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
+import { type Codes, isVerifierOf } from './entra-authorize.ts'
 import { aadError, missing } from './entra-error.ts'
 import { mintIdToken, mintToken, type Directory } from './entra-tokens.ts'
 import { DEFAULT_SKEW_MS } from './faults.ts'
@@ -9,7 +9,12 @@ import type { EntraClient } from './options.ts'
 import { json, type BodyReply, type SimRequest } from './service.ts'
 
 /** Resources of Azure itself: tokens for them are v1.0, whoever asks. */
-const AZURE_RESOURCES = ['https://cognitiveservices.azure.com', 'https://monitor.azure.com', 'https://ai.azure.com', GRAPH]
+const AZURE_RESOURCES = [
+  'https://cognitiveservices.azure.com',
+  'https://monitor.azure.com',
+  'https://ai.azure.com',
+  GRAPH,
+]
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const OIDC_SCOPES = new Set(['openid', 'profile', 'email', 'offline_access'])
 
@@ -61,9 +66,7 @@ async function clientCredentials({ request, form, directory, tenant, client }: G
     tenant,
     client: client.clientId,
     skewMs: skewOf(request),
-    ...(isOurs
-      ? {}
-      : { audience: resource, version: 1, roles: resource === GRAPH ? (client.graphRoles ?? []) : [] }),
+    ...(isOurs ? {} : { audience: resource, version: 1, roles: resource === GRAPH ? (client.graphRoles ?? []) : [] }),
   })
   return granted(directory, { access_token: access })
 }
@@ -153,8 +156,8 @@ async function verified(directory: Directory, text: string): Promise<JWTPayload 
     const { kid } = decodeProtectedHeader(text)
     const key = directory.keys.published().find((each) => each.kid === kid)
     if (key === undefined) return undefined
-    await jwtVerify(text, key.publicKey, { algorithms: ['RS256'], clockTolerance: 300 })
-    return decodeJwt(text)
+    const { payload } = await jwtVerify(text, key.publicKey, { algorithms: ['RS256'], clockTolerance: 300 })
+    return payload
   } catch {
     return undefined
   }

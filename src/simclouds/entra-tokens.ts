@@ -95,7 +95,9 @@ async function keyFor({ keys }: Directory, { foreignKey, personalKey }: MintOpti
 /** An ID token, which tells the application who has signed in: its roles are those of the application itself. */
 export async function mintIdToken(
   directory: Directory,
-  options: Required<Pick<MintOptions, 'tenant' | 'client' | 'user' | 'skewMs'>> & { readonly nonce: string | undefined },
+  options: Required<Pick<MintOptions, 'tenant' | 'client' | 'user' | 'skewMs'>> & {
+    readonly nonce: string | undefined
+  },
 ): Promise<string> {
   const { tenant = '', client, nonce } = options
   const user = findUser(directory.options.users, options.user)

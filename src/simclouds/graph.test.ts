@@ -74,7 +74,10 @@ test('more ids than one answer holds are refused as a whole', () =>
     },
     async (clouds) => {
       const answered = await members(clouds, await appToken(clouds), 'users/o')
-      assert.deepEqual([answered.status, at(answered.text, 'error', 'code')], [400, 'Directory_ResultSizeLimitExceeded'])
+      assert.deepEqual(
+        [answered.status, at(answered.text, 'error', 'code')],
+        [400, 'Directory_ResultSizeLimitExceeded'],
+      )
     },
   ))
 

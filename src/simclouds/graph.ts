@@ -70,7 +70,10 @@ function members(directory: Directory, kind: keyof typeof PERMISSIONS, id: strin
 }
 
 /** Only application tokens of this directory for Graph count. */
-async function callerOf(token: string, directory: Directory): Promise<{ readonly roles: readonly string[] } | undefined> {
+async function callerOf(
+  token: string,
+  directory: Directory,
+): Promise<{ readonly roles: readonly string[] } | undefined> {
   try {
     const { kid } = decodeProtectedHeader(token)
     const key = directory.keys.published().find((each) => each.kid === kid)

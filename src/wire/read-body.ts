@@ -13,7 +13,10 @@ export interface BodyLimits {
  * @throws {Refusal} WIRE_TOO_LARGE as soon as it is clear, WIRE_UNSUPPORTED for compressed bodies, WIRE_MALFORMED
  * when it is not UTF-8, CALLER_GONE when the caller leaves in the middle.
  */
-export function readBody(request: IncomingMessage, { maxBytes, limit = 'send less or raise `listen.maxBodyBytes`' }: BodyLimits): Promise<string> {
+export function readBody(
+  request: IncomingMessage,
+  { maxBytes, limit = 'send less or raise `listen.maxBodyBytes`' }: BodyLimits,
+): Promise<string> {
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     return Promise.reject(

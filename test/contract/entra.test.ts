@@ -99,7 +99,11 @@ test('an exchange on behalf of a person is asked for as in the sample, by us, an
     const { entra } = clouds.settings
     const secret = entra.clients.find(({ clientId }) => clientId === entra.audience)?.secret ?? ''
     const app = { authority: clouds.urls.entra, region: 'eastus', clientId: entra.audience, secret: new Secret(secret) }
-    const border = openBorder({ from: { cloud: 'azure', region: 'eastus' }, rules: DEFAULT_RULES, egressMicroUsd: () => 0 })
+    const border = openBorder({
+      from: { cloud: 'azure', region: 'eastus' },
+      rules: DEFAULT_RULES,
+      egressMicroUsd: () => 0,
+    })
     const trip = {
       ...newTrip(),
       caller: {
@@ -124,7 +128,13 @@ test('an agent of the sample is taken, and is one', async (context) => {
   const samples = contract(context, TOKENS)
   if (samples === undefined) return
   const agent = agentOf(at(samples, 'v1_agent_identity') as JWTPayload)
-  assert.deepEqual([agent?.actor, agent?.relation], [['3', '9', '11'], ['7', '10']])
+  assert.deepEqual(
+    [agent?.actor, agent?.relation],
+    [
+      ['3', '9', '11'],
+      ['7', '10'],
+    ],
+  )
   assert.equal(agent?.blueprint, at(samples, 'v1_agent_identity', 'xms_par_app_azp'))
 })
 
@@ -149,7 +159,9 @@ test('what must be rejected by the samples is rejected', async (context) => {
         const patch = at(row, 'patch') as Record<string, unknown> | undefined
         const header = at(row, 'header') as Record<string, unknown> | undefined
         if (at(header, 'alg') === 'none') continue
-        const claims = Object.fromEntries(Object.entries(patch ?? {}).map(([name, value]) => [name, value ?? undefined]))
+        const claims = Object.fromEntries(
+          Object.entries(patch ?? {}).map(([name, value]) => [name, value ?? undefined]),
+        )
         const token = await mint({ claims, ...(header === undefined ? {} : { header }) })
         await assert.rejects(ask(token), { name: 'Refusal' }, String(at(row, 'why')))
       }

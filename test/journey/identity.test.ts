@@ -22,12 +22,20 @@ async function ask(plane: Plane, credential: string, more: object = {}): Promise
   return post(plane.url, '/v1/chat/completions', credential, chat('tell me about rivers', more))
 }
 
-async function call(plane: Plane, method: string, path: string, init: RequestInit & { key?: string } = {}): Promise<Raw> {
+async function call(
+  plane: Plane,
+  method: string,
+  path: string,
+  init: RequestInit & { key?: string } = {},
+): Promise<Raw> {
   const { key, headers, ...more } = init
   const answer = await fetch(plane.url + path, {
     method,
     redirect: 'manual',
-    headers: { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...(headers as Record<string, string>) },
+    headers: {
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(headers as Record<string, string>),
+    },
     ...more,
   })
   return { status: answer.status, headers: answer.headers, text: await answer.text() }
@@ -43,7 +51,9 @@ async function keyOf(plane: Plane, role: string): Promise<string> {
 
 /** Runs a command as a process of its own. */
 async function thinplane(...args: readonly string[]): Promise<{ status: number | null; out: string }> {
-  const child = spawn(process.execPath, [join(ROOT, 'thinplane.mjs'), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(ROOT, 'thinplane.mjs'), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (piece: string) => (out += piece))
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
@@ -82,7 +92,10 @@ test('the command line denies a person while the gateway runs, with a challenge 
     await eventually(async () => ((await ask(plane, plain)).status === 401 ? true : undefined), 'the denial')
     assert.match((await ask(plane, plain)).headers.get('www-authenticate') ?? '', /error="invalid_token"/)
     const challenge = (await ask(plane, capable)).headers.get('www-authenticate') ?? ''
-    assert.match(challenge, /^Bearer realm="", authorization_uri="http.*\/authorize", error="insufficient_claims", claims="/)
+    assert.match(
+      challenge,
+      /^Bearer realm="", authorization_uri="http.*\/authorize", error="insufficient_claims", claims="/,
+    )
     assert.equal((await thinplane('deny', 'remove', added.out, '--config', plane.file)).status, 0)
     await eventually(async () => ((await ask(plane, plain)).status === 200 ? true : undefined), 'the pardon')
     assert.ok(plane.logged.some((line) => line.includes('"kind":"deny"') && line.includes(oid)))
@@ -162,12 +175,11 @@ test('admins make and end keys over the API, in force at once, and nobody else d
       assert.match(errorOf(answer).message, message)
     }
     const refused = await call(plane, 'POST', '/admin/v1/keys', { key: plane.key, body })
-    assert.deepEqual(
-      [refused.status, errorOf(refused).message],
-      [403, '`POST /admin/v1/keys` needs the role admin'],
-    )
+    assert.deepEqual([refused.status, errorOf(refused).message], [403, '`POST /admin/v1/keys` needs the role admin'])
     const logged = plane.logged.filter((line) => line.includes('admin event'))
-    assert.ok(logged.some((line) => line.includes('"actor":"key:test/admin-caller"') && line.includes('"action":"created"')))
+    assert.ok(
+      logged.some((line) => line.includes('"actor":"key:test/admin-caller"') && line.includes('"action":"created"')),
+    )
     assert.ok(logged.some((line) => line.includes('"outcome":"refused"') && line.includes('key:test/developer-caller')))
     assert.ok(!plane.logged.join('').includes(key.slice(16)))
     assert.equal(parseKeys(await readFile(plane.keysFile, 'utf8')).find((record) => record.id === id)?.revoked, true)
@@ -328,7 +340,11 @@ test('each person has the rights of their role, and who is denied has none', () 
       ['viewer', 403],
     ] as const) {
       const { jar } = await signIn(plane, role)
-      assert.deepEqual([await statusOf(jar, '/admin/v1/status'), await statusOf(jar, '/admin/v1/keys')], [200, keys], role)
+      assert.deepEqual(
+        [await statusOf(jar, '/admin/v1/status'), await statusOf(jar, '/admin/v1/keys')],
+        [200, keys],
+        role,
+      )
     }
     const { jar } = await signIn(plane, 'viewer')
     const oid = plane.clouds.settings.entra.users.find(({ roles }) => roles.includes('viewer'))?.oid ?? ''

@@ -56,7 +56,13 @@ test('a path is matched as a whole, with its method', () => {
   assert.deepEqual(find('GET', '/admin/v1/status'), ['GET /admin/v1/status', ''])
   assert.deepEqual(find('HEAD', '/admin/v1/requests/req-1'), ['GET /admin/v1/requests/{id}', 'req-1'])
   assert.deepEqual(find('DELETE', '/admin/v1/keys/0a'), ['DELETE /admin/v1/keys/{id}', '0a'])
-  for (const path of ['/admin/v1/', '/admin/v1/statuses', '/admin/v1/keys/', '/admin/v1/keys/a/b', '/admin/v1/keys/../x'])
+  for (const path of [
+    '/admin/v1/',
+    '/admin/v1/statuses',
+    '/admin/v1/keys/',
+    '/admin/v1/keys/a/b',
+    '/admin/v1/keys/../x',
+  ])
     assert.equal(operationOf('GET', path), undefined, path)
   for (const [method, path, message] of [
     ['PUT', '/admin/v1/keys', '`/admin/v1/keys` takes GET and POST'],

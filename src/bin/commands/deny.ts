@@ -6,7 +6,8 @@ import { changeFile, readIfThere } from '#bin/locked-change.ts'
 
 export const command: Command = {
   summary: 'turn a person, an application, a token or a key away at once, or let them in again',
-  usage: 'add (--oid ID [--tid ID] | --uti ID | --key ID) [--reason TEXT] | remove ID | list [--data DIR | --config FILE] [--json]',
+  usage:
+    'add (--oid ID [--tid ID] | --uti ID | --key ID) [--reason TEXT] | remove ID | list [--data DIR | --config FILE] [--json]',
   takesWords: true,
   options: {
     oid: { type: 'string', value: 'ID', help: 'add: a person or application, by object id (or the subject)' },

@@ -18,7 +18,8 @@ import { changeFile, readIfThere } from '#bin/locked-change.ts'
 
 export const command: Command = {
   summary: 'create, list, rotate or revoke keys of applications',
-  usage: 'create --name NAME [...] | list | rotate ID [--grace HOURS] | revoke ID [--data DIR | --config FILE] [--json]',
+  usage:
+    'create --name NAME [...] | list | rotate ID [--grace HOURS] | revoke ID [--data DIR | --config FILE] [--json]',
   takesWords: true,
   options: {
     name: { type: 'string', value: 'NAME', help: 'create: what people call the key' },
@@ -30,7 +31,11 @@ export const command: Command = {
     collections: { type: 'string', value: 'A,B', help: 'create: collections that it may ground on, default all' },
     days: { type: 'string', value: 'N', help: 'create: days until it expires, default never' },
     note: { type: 'string', value: 'TEXT', help: 'create: anything to remember' },
-    grace: { type: 'string', value: 'HOURS', help: `rotate: how long the old secret stays good, default ${GRACE_HOURS}` },
+    grace: {
+      type: 'string',
+      value: 'HOURS',
+      help: `rotate: how long the old secret stays good, default ${GRACE_HOURS}`,
+    },
     data: { type: 'string', value: 'DIR', help: 'the data folder, default .thinplane' },
     config: { type: 'string', value: 'FILE', help: 'the configuration, whose data folder is used' },
     json: { type: 'boolean', help: 'print JSON' },
@@ -45,7 +50,9 @@ export const command: Command = {
       if (what === 'rotate' && id !== undefined && more.length === 0) return await rotate(given, files.keysFile, id)
       if (what === 'revoke' && id !== undefined && more.length === 0) {
         await change(files.keysFile, (keys) => revoked(keys, id))
-        process.stdout.write(given.flag('json') ? `${JSON.stringify({ id, state: 'revoked' })}\n` : `${id} is revoked\n`)
+        process.stdout.write(
+          given.flag('json') ? `${JSON.stringify({ id, state: 'revoked' })}\n` : `${id} is revoked\n`,
+        )
         return 0
       }
     } catch (error) {

@@ -15,7 +15,9 @@ export function openApi(): object {
       },
     },
     paths: {
-      '/admin/v1/status': { get: operation('What runs: targets with their state, aliases, policies, the audit trail.') },
+      '/admin/v1/status': {
+        get: operation('What runs: targets with their state, aliases, policies, the audit trail.'),
+      },
       '/admin/v1/requests': {
         get: operation('The latest audit entries of this process, newest first.', [
           { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } },
