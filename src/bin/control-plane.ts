@@ -23,6 +23,7 @@ import { type Serving, serve } from '#wire/serve.ts'
 import { createAdminRecord } from './admin-record.ts'
 import { type Shipping, startShipping } from './audit-ship.ts'
 import { openConfiguredTrail } from './audit-trail.ts'
+import { identityFiles } from './identity-files.ts'
 import { openIdentityStores } from './identity-stores.ts'
 import { tokenSourcesOf } from './identity-world.ts'
 import { ownTrip } from './own-trip.ts'
@@ -31,7 +32,7 @@ import { type Recent, createRecent } from './recent.ts'
 import { changedPaths, needsRestart, watchFiles } from './reload.ts'
 import { seedSpend } from './seed-spend.ts'
 import { openState } from './state.ts'
-import { type Built, type Lasting, buildWorld, identityFiles } from './world.ts'
+import { type Built, type Lasting, buildWorld } from './world.ts'
 
 export interface ControlOptions {
   readonly file: string
@@ -153,7 +154,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       () => reloadWorld({ ...options, onAdminEvent }, lasting, { current, reload, sessions }),
     ),
     watchFiles(
-      () => Object.values(stores.files()),
+      () => [stores.files().keysFile, stores.files().deniedFile],
       () => stores.reload(),
       IDENTITY_LOOK_MS,
     ),

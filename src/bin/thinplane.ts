@@ -10,6 +10,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   ingest: () => import('./commands/ingest.ts'),
   audit: () => import('./commands/audit.ts'),
   policy: () => import('./commands/policy.ts'),
+  keys: () => import('./commands/keys.ts'),
+  deny: () => import('./commands/deny.ts'),
   bench: () => import('./commands/bench.ts'),
   simclouds: () => import('./commands/simclouds.ts'),
 }

@@ -1,4 +1,3 @@
-import { isAbsolute, join } from 'node:path'
 import type { Cross } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
 import type { Permit } from '#contract/permit.ts'
@@ -16,7 +15,7 @@ import type { Spend } from '#policy/spend.ts'
 import type { TenantDigests } from '#record/digests.ts'
 import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
-import type { IdentityFiles, IdentityStores } from './identity-stores.ts'
+import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf, tokenSourcesOf } from './identity-world.ts'
 import { setUpPolicy } from './policy-setup.ts'
 
@@ -127,12 +126,6 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   lasting.issuers = issuers
   lasting.signIn = signIn
   return { world, loaded, policyFolder: loaded.resolve(config.policies.folder) }
-}
-
-/** Where keys and the deny list are. */
-export function identityFiles({ config, resolve }: LoadedConfig): IdentityFiles {
-  const inData = (file: string): string => (isAbsolute(file) ? file : join(resolve(config.data), file))
-  return { keysFile: inData(config.identity.keysFile), deniedFile: inData(config.identity.deniedFile) }
 }
 
 /** The planes beside the models that see a request's text: an obligation to stay in a jurisdiction binds them too. */

@@ -1,4 +1,11 @@
-import { type CallerToken, type Cross, CrossFault, type TokenSource, type Trip, detached } from '#contract/crossing.ts'
+import {
+  type CallerToken,
+  type Cross,
+  type CrossFault,
+  type TokenSource,
+  type Trip,
+  detached,
+} from '#contract/crossing.ts'
 import { Refusal } from '#contract/refusal.ts'
 import { type EntraApp, TokenRefused, noToken, requestEntraToken } from './entra-token.ts'
 import { type IssuedToken, createTokenStore } from './token-store.ts'

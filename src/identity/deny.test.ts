@@ -21,7 +21,7 @@ test('a denied caller is turned away at once, also with a token that was taken b
     await ask(token)
     const oid = clouds.settings.entra.users[0]?.oid ?? ''
     const uti = String(decodeJwt(token)['uti'])
-    for (const facts of [{ oid }, { oid, tid: OURS }, { uti }]) {
+    for (const facts of [{ oid }, { oid: oid.toUpperCase(), tid: OURS.toUpperCase() }, { uti }]) {
       denied.replace([entry(facts)])
       for (let time = 0; time < 2; time += 1)
         await assert.rejects(ask(token), { code: 'IDENTITY_INVALID', status: 401, message: MESSAGE })

@@ -39,8 +39,8 @@ export function openDenyList(first: readonly DenyEntry[]): DenyList {
     denies: ({ kind, subject, tenant, credentialId }) =>
       names.size > 0 &&
       (names.has(`${kind === 'key' ? 'key' : 'uti'} ${credentialId}`) ||
-        names.has(`oid ${subject}`) ||
-        names.has(`oid ${subject} ${tenant}`)),
+        names.has(objectName(subject)) ||
+        names.has(objectName(subject, tenant))),
     replace: (next) => {
       entries = next
       names = namesOf(next)
@@ -54,9 +54,14 @@ function namesOf(entries: readonly DenyEntry[]): ReadonlySet<string> {
     entries.map(({ uti, oid, tid, key }) => {
       if (uti !== undefined) return `uti ${uti}`
       if (key !== undefined) return `key ${key}`
-      return tid === undefined ? `oid ${oid ?? ''}` : `oid ${oid ?? ''} ${tid}`
+      return objectName(oid ?? '', tid)
     }),
   )
+}
+
+/** Ids of directories are the same in either case, and people copy both. */
+function objectName(oid: string, tid?: string): string {
+  return `oid ${oid.toLowerCase()}${tid === undefined ? '' : ` ${tid.toLowerCase()}`}`
 }
 
 const id = z.string().min(1).max(200)

@@ -15,6 +15,7 @@ export interface Credentials {
   readonly apiKey: string | undefined
 }
 
+const PLAIN = 'Bearer '
 const BEARER = /^bearer +(\S+) *$/i
 
 /**
@@ -34,6 +35,11 @@ function presentedCredential({ authorization, apiKey }: Credentials): string {
       'IDENTITY_MISSING',
       'no credential, send `Authorization: Bearer` with a token or a key, or `x-api-key` with a key',
     )
+  }
+  // As clients write it: spares the pattern a walk over a token of 10 KB.
+  if (authorization.length > PLAIN.length && authorization.startsWith(PLAIN)) {
+    const token = authorization.slice(PLAIN.length)
+    if (!token.includes(' ') && !token.includes('\t')) return token
   }
   const match = BEARER.exec(authorization)
   if (match?.[1] === undefined) {

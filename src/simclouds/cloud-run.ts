@@ -25,7 +25,7 @@ export function cloudRun(place: Place, options: CloudRunOptions): Service {
     },
     brokenPiece: () => Buffer.from('data: {"id":"chatcmpl-broken","choices":[{"index":0,"delta":{"content":"\n\n'),
     streamError: (status) => [
-      Buffer.from(`data: ${vllmError(status, 'InternalServerError', 'simulated fault', null).body}\n\n`),
+      Buffer.from(`data: ${String(vllmError(status, 'InternalServerError', 'simulated fault', null).body)}\n\n`),
       Buffer.from('data: [DONE]\n\n'),
     ],
   }

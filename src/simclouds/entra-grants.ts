@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
-import { decodeJwt, decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
-import { Codes, isVerifierOf } from './entra-authorize.ts'
+import { decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
+import { type Codes, isVerifierOf } from './entra-authorize.ts'
 import { aadError, missing } from './entra-error.ts'
 import { mintIdToken, mintToken, type Directory } from './entra-tokens.ts'
 import { DEFAULT_SKEW_MS } from './faults.ts'
@@ -156,8 +156,8 @@ async function verified(directory: Directory, text: string): Promise<JWTPayload 
     const { kid } = decodeProtectedHeader(text)
     const key = directory.keys.published().find((each) => each.kid === kid)
     if (key === undefined) return undefined
-    await jwtVerify(text, key.publicKey, { algorithms: ['RS256'], clockTolerance: 300 })
-    return decodeJwt(text)
+    const { payload } = await jwtVerify(text, key.publicKey, { algorithms: ['RS256'], clockTolerance: 300 })
+    return payload
   } catch {
     return undefined
   }

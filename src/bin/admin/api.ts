@@ -122,8 +122,9 @@ export function actorOf({ via, tenant, subject }: Principal): string {
   return `${via}:${tenant}/${subject}`
 }
 
-/** Somebody tried to change keys or the deny list, or to read an entry, without the role. */
+/** Somebody tried to change keys or the deny list, or to read an entry, without the role. Pages that look are no event. */
 function noteRefusal(deps: ApiDeps, operation: Operation, asker: Principal, id: string): void {
+  if (operation === 'GET /admin/v1/status' || operation === 'GET /admin/v1/requests') return
   const kind = operation.includes('/keys') ? 'key' : operation.includes('/denied') ? 'deny' : 'audit-read'
   note(deps, { kind, action: 'tried', actor: actorOf(asker), subjectId: id, outcome: 'refused', detail: { operation } })
 }

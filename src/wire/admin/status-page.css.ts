@@ -66,7 +66,8 @@ section > h2 span { font-weight: 400; }
 .ask label { font-weight: 550; }
 .ask div { display: flex; gap: 8px; }
 .ask input { flex: 1; min-width: 0; padding: 8px 12px; border: 1px solid var(--muted); border-radius: 8px; background: var(--ground); font-family: var(--mono); font-size: 14px; }
-.ask button { background: var(--text); border-color: var(--text); color: var(--ground); }
+.ask button, .ask .go { background: var(--text); border-color: var(--text); color: var(--ground); }
+.ask .go { display: inline-block; border: 1px solid var(--text); border-radius: 8px; padding: 6px 16px; text-decoration: none; }
 
 .cloud { flex: none; display: inline-grid; place-items: center; width: 1.45em; height: 1.45em; border-radius: 5px; font-size: 12px; font-weight: 700; line-height: 1; color: var(--surface); background: var(--hue, var(--local)); }
 [data-cloud='azure'] { --hue: var(--azure); } [data-cloud='aws'] { --hue: var(--aws); } [data-cloud='gcp'] { --hue: var(--gcp); } [data-cloud='local'] { --hue: var(--local); }
@@ -151,7 +152,7 @@ tr.detail > td { background: var(--sunken); padding: 20px; border-top: 0; }
   .trio { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 860px) {
-  .top > div { padding: 14px 16px 12px; } main { padding: 4px 16px 56px; } .top .facts { order: 1; flex-basis: 100%; } #forget { margin-left: auto; }
+  .top > div { padding: 14px 16px 12px; } main { padding: 4px 16px 56px; } .top .facts { order: 1; flex-basis: 100%; } #forget, #who { margin-left: auto; }
   .panel { padding: 16px; } .scroll { margin: 0 -16px; padding: 0 16px; } .clip { max-width: none; }
   #targets td:first-child { min-width: 150px; }
   .requests, .requests > tbody, .requests tr.row, .requests tr.detail, .requests tr.detail > td { display: block; }

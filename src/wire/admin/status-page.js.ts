@@ -11,7 +11,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   const CLOUDS = { azure: ['A', 'Azure'], aws: ['W', 'AWS'], gcp: ['G', 'GCP'], local: ['L', 'this network'] }
   const OUTCOMES = { answered: 'good', blocked: 'shield', denied: 'shield', refused: 'warn', failed: 'bad', abandoned: '' }
   const byId = (id) => document.getElementById(id)
-  const seen = { key: readKey(), status: null, requests: [], at: 0, drawn: {}, rows: new Map(), open: new Set(), timer: 0, busy: false, first: true }
+  const seen = { key: readKey(), session: null, barred: false, canSignIn: false, status: null, requests: [], at: 0, drawn: {}, rows: new Map(), open: new Set(), timer: 0, busy: false, first: true }
 
   // Nodes. Options: class, text, title, label (for narrow tables), cloud, and attributes by name.
   function node(tag, options, children) {
@@ -94,15 +94,18 @@ export const STATUS_PAGE_SCRIPT = String.raw`
       this.status = status
     }
   }
+  const canLook = () => seen.key !== '' || (seen.session !== null && !seen.barred)
   async function get(path) {
-    const answer = await fetch(path, { headers: { authorization: 'Bearer ' + seen.key }, cache: 'no-store', signal: AbortSignal.timeout(8000) })
+    // Without a key the cookie of the session speaks, which scripts never see.
+    const headers = seen.key === '' ? {} : { authorization: 'Bearer ' + seen.key }
+    const answer = await fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(8000) })
     const body = await answer.json().catch(() => ({}))
     if (!answer.ok) throw new Refused(answer.status, (body.error && body.error.message) || 'the control plane answered ' + answer.status)
     return body
   }
   async function poll() {
     clearTimeout(seen.timer)
-    if (seen.busy || seen.key === '') return
+    if (seen.busy || !canLook()) return
     seen.busy = true
     const key = seen.key
     try {
@@ -114,12 +117,12 @@ export const STATUS_PAGE_SCRIPT = String.raw`
       seen.busy = false
     }
     clearTimeout(seen.timer)
-    if (!document.hidden && seen.key !== '') seen.timer = setTimeout(poll, POLL_MS)
+    if (!document.hidden && canLook()) seen.timer = setTimeout(poll, POLL_MS)
   }
   function arrived(status, requests) {
     Object.assign(seen, { status, requests, at: Date.now() })
     byId('ask').hidden = true
-    byId('forget').hidden = false
+    drawWho()
     byId('plane').hidden = false
     byId('plane').classList.remove('stale')
     drawTop()
@@ -132,8 +135,12 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   }
   function failed(error) {
     if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
-      const sentence = error.status === 401 ? 'This key is not accepted: ' : 'This key may not look at the plane: '
+      const what = seen.key === '' ? 'Your sign-in' : 'This key'
+      const sentence = what + (error.status === 401 ? ' is not accepted: ' : ' may not look at the plane: ')
       useKey('')
+      // Who is signed in without a role stays so, and is told; who is not any more may sign in again.
+      if (error.status === 401) seen.session = null
+      seen.barred = true
       askForKey(sentence + error.message + '.')
       return
     }
@@ -143,14 +150,39 @@ export const STATUS_PAGE_SCRIPT = String.raw`
     const what = error instanceof Refused ? 'The control plane answered: ' + error.message + '.' : 'The control plane at ' + location.origin + ' does not answer. Check that its process runs and that this machine reaches it.'
     replace('notices', [notice('bad', '', what + last + ' Trying again every ' + POLL_MS / 1000 + ' s.')])
   }
+  function drawWho() {
+    const { session, key } = seen
+    byId('forget').hidden = key === ''
+    byId('leave').hidden = session === null || key !== ''
+    byId('who').hidden = session === null || key !== ''
+    byId('who').textContent = session === null ? '' : session.name + (session.roles.length === 0 ? ', no role' : ', ' + session.roles.join(' and '))
+  }
+  async function findSession() {
+    try {
+      const me = await get('/auth/me')
+      seen.canSignIn = me.canSignIn
+      seen.session = me.signedIn ? me : null
+    } catch {
+      seen.session = null
+    }
+  }
+  async function leave() {
+    const headers = { 'x-thinplane-csrf': seen.session.csrf }
+    await fetch('/auth/logout', { method: 'POST', headers }).catch(() => undefined)
+    clearTimeout(seen.timer)
+    await findSession()
+    askForKey(seen.session === null ? '' : 'The control plane did not answer, so you are still signed in. Try again.')
+  }
   function askForKey(sentence) {
     byId('plane').hidden = true
-    byId('forget').hidden = true
+    drawWho()
     byId('ask').hidden = false
+    byId('sign-in').hidden = !seen.canSignIn || seen.session !== null
+    byId('ask-title').textContent = byId('sign-in').hidden ? 'Bring a key' : 'Sign in, or bring a key'
     byId('facts').textContent = ''
-    setState('', 'Not signed in')
+    setState('', seen.session === null ? 'Not signed in' : 'Signed in')
     replace('notices', sentence === '' ? [] : [notice('bad', '', sentence)])
-    byId('key').focus()
+    byId(byId('sign-in').hidden ? 'key' : 'sign-in-link').focus()
   }
 
   // Redraws a part only when what it shows has changed, so that focus and selection stay where they are.
@@ -180,6 +212,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
     const shown = []
     if (!status.ready) shown.push(notice('bad', 'Nothing is served', status.notReady))
     if (status.audit.trouble !== '' && status.audit.trouble !== status.notReady) shown.push(notice('bad', 'The audit trail can not be written', status.audit.trouble))
+    if (status.identity.trouble !== '') shown.push(notice('', 'Keys or the deny list can not be read', status.identity.trouble))
     if (status.reload.problem !== '') shown.push(notice('', 'The last reload was not used, the configuration before it stays', status.reload.problem))
     once('notices', shown.map((part) => part.textContent), () => replace('notices', shown))
     if (shown.length === 0) replace('notices', [])
@@ -341,6 +374,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   }
   function callerOf({ principal }) {
     if (!principal) return node('span', { class: 'muted', text: 'not identified' })
+    if (principal.subject === '') return node('span', { class: 'muted', title: 'shown to admins and auditors' }, ['withheld', sub(principal.kind + ' of ' + principal.tenant)])
     return node('span', { class: 'clip', title: principal.subject }, [principal.subject, sub(principal.kind + ' of ' + principal.tenant)])
   }
   function lagOf({ lag }) {
@@ -443,18 +477,19 @@ export const STATUS_PAGE_SCRIPT = String.raw`
     const alias = seen.status.aliases.find(({ collections }) => collections.length > 0) || seen.status.aliases[0]
     const body = JSON.stringify({ model: alias ? alias.name : 'chat', stream: true, messages: [{ role: 'user', content: 'How many days of annual leave do I get?' }] })
     const lineWith = (key) => 'curl -N ' + location.origin + '/v1/chat/completions -H "Authorization: Bearer ' + key + '" -H "Content-Type: application/json" -d ' + "'" + body + "'"
-    const shown = node('pre', { text: lineWith(seen.key.slice(0, 6) + '…') })
+    const own = seen.key === '' ? 'YOUR-KEY' : seen.key
+    const shown = node('pre', { text: lineWith(seen.key === '' ? own : own.slice(0, 6) + '…') })
     const copy = node('button', { type: 'button', text: 'Copy' })
     copy.addEventListener('click', async () => {
       try {
-        await navigator.clipboard.writeText(lineWith(seen.key))
+        await navigator.clipboard.writeText(lineWith(own))
         copy.textContent = 'Copied'
       } catch {
-        shown.textContent = lineWith(seen.key)
+        shown.textContent = lineWith(own)
         copy.textContent = 'Shown in full'
       }
     })
-    replace('empty', [node('p', { text: 'No request has come yet. Paste this into a terminal; the copy holds your key.' }), node('div', { class: 'paste' }, [shown, copy])])
+    replace('empty', [node('p', { text: 'No request has come yet. Paste this into a terminal; ' + (seen.key === '' ? 'put a key of yours in.' : 'the copy holds your key.') }), node('div', { class: 'paste' }, [shown, copy])])
   }
 
   byId('ask').addEventListener('submit', (event) => {
@@ -471,7 +506,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   byId('forget').addEventListener('click', () => {
     useKey('')
     clearTimeout(seen.timer)
-    askForKey('')
+    start()
   })
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) clearTimeout(seen.timer)
@@ -484,7 +519,13 @@ export const STATUS_PAGE_SCRIPT = String.raw`
       poll()
     }
   })
-  if (seen.key === '') askForKey('')
-  else poll()
+  byId('leave').addEventListener('click', leave)
+  async function start() {
+    seen.barred = false
+    if (seen.key === '') await findSession()
+    if (canLook()) poll()
+    else askForKey('')
+  }
+  start()
 })()
 `

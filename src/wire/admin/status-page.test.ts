@@ -10,11 +10,11 @@ test('the page asks nothing of another host', () => {
   assert.doesNotMatch(page, /\bhttps?:|[("'=]\/\/|\burl\(|@import|<iframe|<object|<img|\bsrc=/)
   assert.deepEqual(
     [...page.matchAll(/\bhref="([^"]*)"/g)].map(([, address]) => address),
-    ['data:,'],
+    ['data:,', '/auth/login'],
   )
   assert.deepEqual(
     [...script.matchAll(/'(\/[^' ]+)/g)].map(([, path]) => path),
-    ['/admin/v1/status', '/admin/v1/requests?limit=50', '/v1/chat/completions'],
+    ['/admin/v1/status', '/admin/v1/requests?limit=50', '/auth/me', '/auth/logout', '/v1/chat/completions'],
   )
 })
 

@@ -24,14 +24,17 @@ const PAGE = `<!doctype html>
   <h1><span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>Thinplane</h1>
   <span id="state" class="state" role="status">Asking</span>
   <p id="facts" class="facts small muted"></p>
+  <span id="who" class="small" hidden></span>
+  <button id="leave" type="button" class="small" hidden>Sign out</button>
   <button id="forget" type="button" class="small" hidden>Forget the key</button>
 </div></header>
 <main>
   <div id="notices" class="notices" role="alert"></div>
   <noscript><p class="notice">This page asks the admin API by script, which this browser does not run. <code>thinplane audit show ID</code> shows a request in a terminal.</p></noscript>
   <form id="ask" class="panel ask" hidden>
-    <h2>Bring a key</h2>
+    <h2 id="ask-title">Bring a key</h2>
     <p class="muted">The page shows what this control plane does to whoever has one of the roles admin, auditor, developer or viewer. The key stays in this tab.</p>
+    <p id="sign-in" hidden><a id="sign-in-link" class="go" href="/auth/login">Sign in</a></p>
     <label for="key">Key or access token</label>
     <div><input id="key" type="password" autocomplete="off" spellcheck="false" placeholder="tp-…"><button type="submit">Show the plane</button></div>
   </form>
