@@ -37,3 +37,16 @@ export function createAdminRecord(log: Log): AdminRecord {
     },
   }
 }
+
+/** The key of a tenant's digests is gone: what they stand for can not be shown any more. */
+export function keyDestroyed(tenant: string, atEpochMs: number): AdminEvent {
+  return {
+    kind: 'tenant-key',
+    action: 'destroyed',
+    actor: 'file',
+    subjectId: tenant,
+    outcome: 'done',
+    atEpochMs,
+    detail: {},
+  }
+}

@@ -20,7 +20,7 @@ import { trailPaths } from '#record/signed.ts'
 import type { Trail } from '#record/trail.ts'
 import { createHealth } from '#route/health.ts'
 import { type Serving, serve } from '#wire/serve.ts'
-import { createAdminRecord } from './admin-record.ts'
+import { createAdminRecord, keyDestroyed } from './admin-record.ts'
 import { type Shipping, startShipping } from './audit-ship.ts'
 import { openConfiguredTrail } from './audit-trail.ts'
 import { identityFiles } from './identity-files.ts'
@@ -96,7 +96,9 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
     health: createHealth(Date.now),
     spend,
-    digests: openTenantDigests(join(dataFolder, 'tenants')),
+    digests: openTenantDigests(join(dataFolder, 'tenants'), {
+      onForgotten: (tenant) => onAdminEvent(keyDestroyed(tenant, Date.now())),
+    }),
     environment: options.environment,
     identity: stores,
     issuers: new Map(),

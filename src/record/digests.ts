@@ -1,7 +1,8 @@
 import { type Hmac, type KeyObject, createHmac, createSecretKey, hash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
-import { open, readdir, unlink } from 'node:fs/promises'
+import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFolder } from '#kit/durable-file.ts'
 
 /**
  * Keyed digests of what a tenant's callers said: whoever holds a text can show that it was this one, nobody can try
@@ -16,6 +17,13 @@ export interface TenantDigests {
   readonly pending: Promise<void> | undefined
 }
 
+export interface TenantDigestOptions {
+  /** Told when the key of a tenant is gone from the disk, so that another one is made. */
+  readonly onForgotten?: ((tenant: string) => void) | undefined
+  /** A clock that only rises. Default: the process's own. */
+  readonly nowMs?: (() => number) | undefined
+}
+
 const KEY_BYTES = 32
 /** A key whose file was taken away is forgotten within this time. */
 const LOOK_MS = 1000
@@ -24,7 +32,10 @@ const LOOK_MS = 1000
  * One file a tenant below `folder`, named by the tenant's SHA-256, so that names say nothing: taking a file away
  * destroys the key.
  */
-export function openTenantDigests(folder: string, nowMs: () => number = () => performance.now()): TenantDigests {
+export function openTenantDigests(
+  folder: string,
+  { onForgotten, nowMs = () => performance.now() }: TenantDigestOptions = {},
+): TenantDigests {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const keys = new Map<string, { readonly key: KeyObject; lookedAt: number }>()
   let pending: Promise<void> | undefined
@@ -36,6 +47,7 @@ export function openTenantDigests(folder: string, nowMs: () => number = () => pe
       if (now - known.lookedAt < LOOK_MS || pending !== undefined) return known.key
       known.lookedAt = now
       if (isThere(keyPath(folder, tenant))) return known.key
+      onForgotten?.(tenant)
     }
     const stored = readKey(keyPath(folder, tenant))
     const bytes = stored ?? randomBytes(KEY_BYTES)
@@ -73,11 +85,6 @@ export async function forgetTenant(folder: string, tenant: string): Promise<bool
   return true
 }
 
-/** How many tenants have a key. */
-export async function countTenantKeys(folder: string): Promise<number> {
-  return (await readdir(folder)).filter((name) => name.endsWith('.key')).length
-}
-
 function keyPath(folder: string, tenant: string): string {
   return join(folder, `${hash('sha256', tenant, 'hex').slice(0, 40)}.key`)
 }
@@ -102,13 +109,4 @@ async function writeKey(folder: string, path: string, bytes: Buffer): Promise<vo
     await file.close()
   }
   await syncFolder(folder)
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

@@ -12,7 +12,11 @@ export interface EntryFacts {
   readonly target: string
   readonly outcome: string
   readonly code: string
+  /** When databases have to forget the entry, epoch milliseconds; 0: never. */
+  readonly forgetMs: number
 }
+
+const DAY_MS = 86_400_000
 
 /** Facts of one entry; empty ones where it has none. */
 export function factsOf(json: string): EntryFacts {
@@ -21,15 +25,18 @@ export function factsOf(json: string): EntryFacts {
   const own = asRecord(event['unmapped'])
   const user = asRecord(asRecord(event['actor'])?.['user']) ?? asRecord(event['user'])
   const service = asRecord(asRecord(event['message_context'])?.['service'])
-  const timeMs = event['time']
+  const days = asRecord(own?.['policy'])?.['retentionDays']
+  const time = event['time']
+  const timeMs = typeof time === 'number' && Number.isFinite(time) ? time : 0
   return {
     id: asText(metadata?.['uid']) ?? '',
-    timeMs: typeof timeMs === 'number' && Number.isFinite(timeMs) ? timeMs : 0,
+    timeMs,
     subject: asText(user?.['uid']) ?? asText(user?.['name']) ?? '',
     tenant: asText(metadata?.['tenant_uid']) ?? '',
     alias: asText(own?.['alias']) ?? '',
     target: event['ai_model'] === undefined ? '' : (asText(service?.['name']) ?? ''),
     outcome: asText(own?.['outcome']) ?? '',
     code: asText(asRecord(asRecord(event['api'])?.['response'])?.['error']) ?? asText(own?.['action']) ?? '',
+    forgetMs: typeof days === 'number' && Number.isFinite(days) ? timeMs + days * DAY_MS : 0,
   }
 }

@@ -71,6 +71,7 @@ test('entries are found by id and by what they say, the newest first', () =>
         target: 'vllm',
         outcome: 'blocked',
         code: 'GUARD_BLOCKED',
+        forgetMs: 0,
       },
     ])
     assert.deepEqual(await index.find("' OR 1=1 --"), [])
@@ -88,10 +89,14 @@ test('what a crash let happen twice is there once, and the index of another log 
     const [audit, place] = [join(folder, 'audit'), join(folder, 'index')]
     await append(audit, 0, 20)
     ;(await EntryIndex.open(place, audit)).close()
-    await writeFile(join(place, 'progress'), '5')
+    await writeFile(join(place, 'progress'), 'form-2 5')
     const again = await EntryIndex.open(place, audit)
     assert.equal(await again.count(), 20)
     again.close()
+    await writeFile(join(place, 'progress'), '20')
+    const anew = await EntryIndex.open(place, audit)
+    assert.equal(await anew.count(), 20)
+    anew.close()
     await rm(audit, { recursive: true })
     await append(audit, 100, 3)
     const other = await EntryIndex.open(place, audit)
@@ -100,4 +105,22 @@ test('what a crash let happen twice is there once, and the index of another log 
       ['req-102', 'req-101', 'req-100'],
     )
     other.close()
+  }))
+
+test('rows whose time is over are forgotten, the log keeps their entries', () =>
+  withFolder(async (folder) => {
+    const [audit, place] = [join(folder, 'audit'), join(folder, 'index')]
+    const log = await openAuditLog(audit)
+    const old = Date.now() - 31 * DAY_MS
+    for (const [n, retentionDays] of [30, 32, undefined].entries()) {
+      await log.append(
+        canonicalJson({ metadata: { uid: `r${n}` }, time: old, unmapped: { policy: { retentionDays } } }),
+      )
+    }
+    await log.close()
+    for (const open of [EntryIndex.open, EntryIndex.rebuild]) {
+      const index = await open(place, audit)
+      assert.deepEqual((await all(index)).map(({ id }) => id).toSorted(), ['r1', 'r2'])
+      index.close()
+    }
   }))

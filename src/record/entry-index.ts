@@ -24,12 +24,15 @@ export interface IndexQuery {
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS entry (
     idx INTEGER PRIMARY KEY, id TEXT NOT NULL, time_ms INTEGER NOT NULL, subject TEXT NOT NULL, tenant TEXT NOT NULL,
-    alias TEXT NOT NULL, target TEXT NOT NULL, outcome TEXT NOT NULL, code TEXT NOT NULL);
+    alias TEXT NOT NULL, target TEXT NOT NULL, outcome TEXT NOT NULL, code TEXT NOT NULL,
+    forget_ms INTEGER NOT NULL);
   CREATE INDEX IF NOT EXISTS entry_id ON entry (id);
   CREATE INDEX IF NOT EXISTS entry_subject ON entry (subject, time_ms);
 `
-const COLUMNS = 'idx, id, time_ms, subject, tenant, alias, target, outcome, code'
-const INSERT = `INSERT INTO entry (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+/** Form of the tables: noted beside how far they are. */
+const FORM = 'form-2'
+const COLUMNS = 'idx, id, time_ms, subject, tenant, alias, target, outcome, code, forget_ms'
+const INSERT = `INSERT INTO entry (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 /**
  * Finds entries by what they say: a database a day (UTC), which catches up with the log when it is opened. A
@@ -48,7 +51,10 @@ export class EntryIndex {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const index = new EntryIndex(folder)
     try {
-      if (await index.#catchUp(audit)) return index
+      if (await index.#catchUp(audit)) {
+        await index.#forget(Date.now())
+        return index
+      }
     } catch (error) {
       index.close()
       throw error
@@ -108,10 +114,13 @@ export class EntryIndex {
     this.#days.clear()
   }
 
-  /** False when the index is of another log. */
+  /** False when the index is of another log, or of another form. */
   async #catchUp(audit: string): Promise<boolean> {
     const progress = join(this.#folder, 'progress')
-    const from = Number(await readFile(progress, 'utf8').catch(() => '0'))
+    const noted = await readFile(progress, 'utf8').catch(() => `${FORM} 0`)
+    // An index of another form is made again, as one of another log is.
+    if (!noted.startsWith(`${FORM} `)) return false
+    const from = Number(noted.slice(FORM.length + 1))
     const inserts = new Map<string, StatementSync>()
     const { entries } = await eachEntry(
       audit,
@@ -125,15 +134,21 @@ export class EntryIndex {
           insert = database.prepare(INSERT)
           inserts.set(day, insert)
         }
-        const { id, timeMs, subject, tenant, alias, target, outcome, code } = facts
-        insert.run(index, id, timeMs, subject, tenant, alias, target, outcome, code)
+        const { id, timeMs, subject, tenant, alias, target, outcome, code, forgetMs } = facts
+        insert.run(index, id, timeMs, subject, tenant, alias, target, outcome, code, forgetMs)
       },
       from,
     )
     for (const day of inserts.keys()) this.#day(day).exec('COMMIT')
     // Behind the commits: what a crash in between adds again changes nothing.
-    if (entries > from) await replaceFile(progress, String(entries))
+    if (entries > from) await replaceFile(progress, `${FORM} ${entries}`)
     return entries >= from
+  }
+
+  /** Rows whose time is over, as policy obliged; the log keeps their entries. */
+  async #forget(nowMs: number): Promise<void> {
+    for (const day of await this.#daysOnDisk())
+      this.#day(day).prepare('DELETE FROM entry WHERE forget_ms > 0 AND forget_ms <= ?').run(nowMs)
   }
 
   #day(day: string): DatabaseSync {
@@ -169,6 +184,7 @@ export class EntryIndex {
         target: String(row['target']),
         outcome: String(row['outcome']),
         code: String(row['code']),
+        forgetMs: Number(row['forget_ms']),
       }))
   }
 }

@@ -2,6 +2,7 @@ import { type Command, type Given, WrongUsage } from '#bin/command.ts'
 import { exportTrail } from '#bin/audit/export.ts'
 import { rebuild, search, show } from '#bin/audit/find.ts'
 import { placeOf, vkeyBeside } from '#bin/audit/place.ts'
+import { forget } from '#bin/audit/forget.ts'
 import { checkProofFile, prove } from '#bin/audit/prove.ts'
 import { reconcile } from '#bin/audit/reconcile.ts'
 import { verify } from '#bin/audit/verify.ts'
@@ -18,6 +19,7 @@ const ACTIONS: Readonly<Record<string, readonly [words: 0 | 1, run: (given: Give
     key: [0, key],
     rebuild: [0, rebuild],
     reconcile: [0, reconcile],
+    forget: [1, forget],
   }
 
 export const command: Command = {
@@ -32,6 +34,7 @@ export const command: Command = {
     "       thinplane audit key                                  the log's verifier key",
     '       thinplane audit rebuild                              makes the index of show and search again',
     '       thinplane audit reconcile [--from DIR | --new-log --reason TEXT]   a log that is not what was signed',
+    "       thinplane audit forget TENANT                        destroys the key of a tenant's digests",
   ].join('\n'),
   takesWords: true,
   options: {
