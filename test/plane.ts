@@ -29,7 +29,7 @@ export interface ConfigDraft {
   readonly aliases: Record<string, Record<string, unknown>>
   readonly guard: Record<string, unknown>
   readonly listen: Record<string, unknown>
-  policies: string
+  policies: { folder: string; packs?: readonly string[] }
   [section: string]: unknown
 }
 
