@@ -6,8 +6,8 @@ import type { Target } from '#contract/target.ts'
 import { type ContextDeps, ground } from '#context/ground.ts'
 import { conversationOf } from '#guard/conversation.ts'
 import type { GuardProfile } from '#guard/profile.ts'
-import { type SafetyDeps, admitVerdict, check } from '#guard/safety.ts'
-import { admit, screen, seal } from '#guard/screen.ts'
+import { type ManagedDeps, admitVerdict, both, check, vet } from '#guard/managed/check.ts'
+import { NO_PASSAGES, admit, screen, scrub, seal } from '#guard/screen.ts'
 import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
@@ -22,7 +22,7 @@ export interface World {
   readonly policy: PolicyDeps
   readonly profiles: ReadonlyMap<string, GuardProfile>
   readonly vaults: Vaults
-  readonly safety: SafetyDeps | undefined
+  readonly safety: ManagedDeps | undefined
   readonly context: ContextDeps | undefined
   readonly route: RouteDeps
   readonly infer: InferDeps
@@ -67,7 +67,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
     recorder.stage(
       'check',
       () => check(world.safety, draft, trip),
-      () => world.safety && placeName(world.safety.place),
+      () => world.safety?.services[0] && placeName(world.safety.services[0].place),
     ),
     recorder.stage(
       'ground',
@@ -75,17 +75,29 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
       () => world.context && placeName(world.context.place),
     ),
   ])
-  recorder.checked(safety)
+  recorder.checked(safety.safety)
   recorder.grounded(context)
-  admitVerdict(safety)
+  admitVerdict(safety, profile)
 
   const passages = context?.passages ?? []
-  const { screened, found } = recorder.stageNow('seal', () => seal(draft, passages))
+  const clean = passages.length === 0 ? NO_PASSAGES : recorder.stageNow('scrub', () => scrub(draft, passages))
+  recorder.found(clean.found)
+  const verdict =
+    passages.length > 0 && profile.passages
+      ? both(safety, await recorder.stage('vet', () => vet(world.safety, profile, clean, trip)))
+      : safety
+  recorder.checked(verdict.safety)
+  admitVerdict(verdict, profile)
+
+  const { screened, found } = recorder.stageNow('seal', () => seal(draft, clean, verdict.spans))
   recorder.found(found)
 
   const candidates = targetsOf(world.route, alias)
   const release = recorder.stageNow('release', () =>
-    decideRelease(world.policy, principal, permit, { found: [...draft.found, ...found], targets: candidates }),
+    decideRelease(world.policy, principal, permit, {
+      found: [...draft.found, ...clean.found, ...found],
+      targets: candidates,
+    }),
   )
   recorder.released(release)
 

@@ -38,6 +38,10 @@ function redacting(): MicroResult {
     actions: {},
     minScore: 0.5,
     managed: 'off',
+    riskFrom: 0.5,
+    sample: 0.1,
+    passages: true,
+    shadow: false,
     severity: 4,
     onUnavailable: 'refuse',
   } as const

@@ -6,7 +6,7 @@ import { DEFAULT_RULES } from '#border/rules.ts'
 import { type LoadedConfig, loadConfig } from '#config/load.ts'
 import { resolveCredential } from '#config/secrets.ts'
 import { openPassportOffice } from '#context/passport.ts'
-import { createPassedMessages } from '#guard/safety.ts'
+import { createVerdictCache } from '#guard/managed/verdicts.ts'
 import { createVaults } from '#guard/vault.ts'
 import { type Sessions, createSessions } from '#identity/session.ts'
 import { journey } from '#journey'
@@ -92,7 +92,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     cross: border.cross,
     log: trail.log,
     vaults: createVaults(state.masterKey),
-    passed: createPassedMessages(state.masterKey),
+    verdicts: createVerdictCache(state.masterKey),
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
     health: createHealth(Date.now),
     spend,

@@ -1,22 +1,22 @@
 import type { Cross } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
-import type { Permit } from '#contract/permit.ts'
 import type { Target } from '#contract/target.ts'
 import { ConfigProblems, type LoadedConfig, type Problem } from '#config/load.ts'
 import type { Config } from '#config/schema.ts'
 import { resolveCredential } from '#config/secrets.ts'
 import type { PassportOffice } from '#context/passport.ts'
 import type { GuardProfile } from '#guard/profile.ts'
-import { type PassedMessages } from '#guard/safety.ts'
+import type { VerdictCache } from '#guard/managed/verdicts.ts'
 import type { Vaults } from '#guard/vault.ts'
 import type { World } from '#journey'
-import { type PolicyOptions, openPolicy } from '#policy/permit.ts'
+import { openPolicy } from '#policy/permit.ts'
 import type { Spend } from '#policy/spend.ts'
 import type { TenantDigests } from '#record/digests.ts'
 import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
 import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf, tokenSourcesOf } from './identity-world.ts'
+import { managedServices, planesOf } from './managed-services.ts'
 import { setUpPolicy } from './policy-setup.ts'
 
 /** What outlives a reload of the configuration. */
@@ -24,7 +24,7 @@ export interface Lasting {
   readonly cross: Cross
   readonly log: AuditLog
   readonly vaults: Vaults
-  readonly passed: PassedMessages
+  readonly verdicts: VerdictCache
   readonly passports: PassportOffice
   readonly health: Health
   readonly spend: Spend
@@ -69,7 +69,6 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   const tokenSources = tokenSourcesOf(config, lasting.cross, problems)
   const credential = (value: Parameters<typeof resolveCredential>[0], path: string) =>
     resolveCredential(value, path, { ...lookUp, tokenSources })
-  const { contentSafety } = config.guard
   const targets = new Map(
     Object.entries(config.targets).map(([name, target]): [string, Target] => [
       name,
@@ -93,14 +92,7 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     }),
     profiles,
     vaults: lasting.vaults,
-    safety: contentSafety && {
-      cross: lasting.cross,
-      endpoint: contentSafety.endpoint,
-      place: contentSafety.place,
-      credential: credential(contentSafety.credential, 'guard.contentSafety.credential'),
-      timeoutMs: contentSafety.timeoutMs,
-      passed: lasting.passed,
-    },
+    safety: { services: managedServices(config, lasting.cross, credential), verdicts: lasting.verdicts },
     context: config.context && {
       cross: lasting.cross,
       passports: lasting.passports,
@@ -126,22 +118,6 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   lasting.issuers = issuers
   lasting.signIn = signIn
   return { world, loaded, policyFolder: loaded.resolve(config.policies.folder) }
-}
-
-/** The planes beside the models that see a request's text: an obligation to stay in a jurisdiction binds them too. */
-function planesOf(config: Config, profiles: ReadonlyMap<string, GuardProfile>): PolicyOptions['planes'] {
-  const { contentSafety } = config.guard
-  const safety = contentSafety && {
-    name: 'managed safety check',
-    place: contentSafety.place,
-    sees: ({ guardProfile }: Permit) => profiles.get(guardProfile)?.managed === 'always',
-  }
-  const data = config.context && {
-    name: 'data plane',
-    place: config.context.place,
-    sees: ({ collections }: Permit) => collections.length > 0,
-  }
-  return [safety, data].filter((plane) => plane !== undefined)
 }
 
 function toTarget(name: string, config: Config['targets'][string], credential: Target['credential']): Target {

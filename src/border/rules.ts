@@ -8,7 +8,7 @@ export interface BorderRules {
   readonly maxBodyBytes: Readonly<Record<Layer, number>>
   /**
    * Calls that one request may make into a layer. Inference counts every attempt, also of a fallback; safety is one
-   * call, but for a text beyond the service's limit, which goes in pieces side by side.
+   * call a service and kind, but for texts beyond a service's limit, which go in pieces side by side.
    */
   readonly maxCalls: Readonly<Record<Layer, number>>
 }
@@ -26,7 +26,7 @@ export const DEFAULT_RULES: BorderRules = {
   },
   maxCalls: {
     identity: 3,
-    safety: 8,
+    safety: 24,
     data: 1,
     inference: 4,
     telemetry: Number.POSITIVE_INFINITY,

@@ -265,9 +265,21 @@ const profile = z
       .default(0.5)
       .describe('Findings less sure than this are left alone. Default 0.5.'),
     managed: z
-      .enum(['always', 'off'])
+      .enum(['always', 'by-risk', 'sample', 'off'])
       .default('always')
-      .describe('Whether the managed safety check is asked. Default `always`.'),
+      .describe(
+        'When the managed services are asked about new texts: `always`, `by-risk` (when the in-process detectors see some), `sample` (a share), `off`. Default `always`.',
+      ),
+    riskFrom: z.number().min(0).max(1).default(0.5).describe('Risk from which `by-risk` asks. Default 0.5.'),
+    sample: z.number().min(0).max(1).default(0.1).describe('Share of texts that `sample` asks about. Default 0.1.'),
+    passages: z
+      .boolean()
+      .default(true)
+      .describe('Whether retrieved passages are asked about as well, each once. Default true.'),
+    shadow: z
+      .boolean()
+      .default(false)
+      .describe('Records what it would have done, and lets everything pass. Default false.'),
     severity: z
       .int()
       .min(1)
@@ -286,7 +298,15 @@ const profile = z
 const DEFAULT_PROFILES = {
   strict: { actions: { default: 'redact', SECRET: 'block' } },
   balanced: { actions: { default: 'redact' } },
+  observe: { actions: { default: 'redact', SECRET: 'block' }, shadow: true, onUnavailable: 'pass' },
 } as const
+
+const usdPerThousand = (value: number, source: string) =>
+  z
+    .number()
+    .min(0)
+    .default(value)
+    .describe(`USD for 1,000 records of 1,000 characters, for the metrics. Default ${value} (${source}).`)
 
 const guard = z
   .strictObject({
@@ -295,7 +315,7 @@ const guard = z
       .refine((profiles) => Object.keys(profiles).length > 0, 'name at least one profile')
       .prefault(DEFAULT_PROFILES)
       .describe(
-        'Profiles by name, the strictest first. Default: `strict` blocks credentials, `balanced` replaces them.',
+        'Profiles by name, the strictest first. Default: `strict` blocks credentials, `balanced` replaces them, `observe` only records what `strict` would do.',
       ),
     defaultProfile: name.default('balanced').describe('Profile when no policy names one. Default `balanced`.'),
     contentSafety: z
@@ -304,9 +324,60 @@ const guard = z
         place: place.default({ cloud: 'azure', region: 'eastus' }),
         credential,
         timeoutMs: ms(3000, 'No verdict within this counts as none.'),
+        blocklists: z
+          .array(z.string().regex(/^[0-9A-Za-z._~-]{1,64}$/))
+          .default([])
+          .describe('Blocklists of the resource: a hit blocks. Default none.'),
+        shields: z.boolean().default(true).describe('Whether Prompt Shields are asked as well. Default true.'),
+        usdPerThousandRecords: usdPerThousand(0.38, 'Azure retail prices, 2026-11'),
       })
       .optional()
-      .describe('The managed safety check. Absent: profiles that ask for it refuse.'),
+      .describe(
+        'Azure AI Content Safety. Profiles that ask for a managed check refuse when none of the three services is configured.',
+      ),
+    language: z
+      .strictObject({
+        endpoint: url.describe('Endpoint of the Azure AI Language resource.'),
+        place: place.default({ cloud: 'azure', region: 'eastus' }),
+        credential,
+        timeoutMs: ms(3000, 'No answer within this counts as none.'),
+        language: z
+          .string()
+          .regex(/^[a-z]{2}(?:-[a-zA-Z]{2,4})?$/)
+          .default('en')
+          .describe('Language of the texts. Default `en`.'),
+        minScore: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.6)
+          .describe('Entities less sure than this are left alone. Default 0.6.'),
+        usdPerThousandRecords: usdPerThousand(1, 'Azure list price of the first 500,000 records'),
+      })
+      .optional()
+      .describe('Azure AI Language, personal data: names, places and organisations that no pattern finds.'),
+    bedrockChecks: z
+      .strictObject({
+        endpoint: url.describe('Regional endpoint of Bedrock Runtime.'),
+        place: place.default({ cloud: 'aws', region: 'us-east-1' }),
+        credential,
+        timeoutMs: ms(3000, 'No answer within this counts as none.'),
+        sensitive: z.boolean().default(true).describe('Whether personal data is asked about as well. Default true.'),
+        minScore: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.6)
+          .describe('Entities less sure than this are left alone. Default 0.6.'),
+        usdPerThousandRecords: usdPerThousand(
+          0.25,
+          'content filters 0.15 and personal data 0.10, AWS price list 2026-11',
+        ),
+      })
+      .optional()
+      .describe(
+        'Guardrail checks of Amazon Bedrock, which need no guardrail resource: an alternative to the Azure pair.',
+      ),
   })
   .prefault({})
   .describe('What is found in texts and what happens to it.')

@@ -89,11 +89,23 @@ export interface EntryDigests {
   readonly answer: string
 }
 
+/** Keys in canonical order. */
 export interface EntrySafety {
-  readonly mode: 'always' | 'off'
-  readonly verdict: 'pass' | 'block' | 'unavailable' | 'cached' | 'not-asked'
+  /** What the services were paid for this request, by their list prices, in millionths of a USD. */
+  readonly microUsd: number
+  readonly mode: 'always' | 'by-risk' | 'sample' | 'off'
   /** Category and severity of what was over its limit. */
   readonly over: readonly { readonly category: string; readonly severity: number }[]
+  /** Why there is no verdict: service, status or kind of fault. */
+  readonly problem: string
+  /** Records of up to 1,000 characters that the services were asked about. */
+  readonly records: number
+  /** What was not paid because a text was known or was not to be asked about. */
+  readonly savedMicroUsd: number
+  readonly services: readonly string[]
+  /** True when the profile only records what it would have done. */
+  readonly shadow: boolean
+  readonly verdict: 'pass' | 'block' | 'unavailable' | 'cached' | 'skipped' | 'not-asked'
 }
 
 export interface Attempt {

@@ -19,6 +19,8 @@ export type GuardAction = 'allow' | 'flag' | 'redact' | 'mask' | 'block'
 export interface FindingCount {
   readonly type: string
   readonly action: GuardAction
+  /** In shadow, what would have been done; `action` is `flag` then. */
+  readonly would?: GuardAction
   readonly count: number
   /** Where: the caller's prompt, a retrieved passage, or the model's answer. */
   readonly where: 'prompt' | 'passage' | 'answer'

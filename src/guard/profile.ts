@@ -7,8 +7,16 @@ export interface GuardProfile {
   readonly actions: Readonly<Record<string, GuardAction>>
   /** Findings that are less sure than this are left alone. 0 to 1, default 0.5. */
   readonly minScore: number
-  /** Whether the managed check is asked. */
-  readonly managed: 'always' | 'off'
+  /** When the managed check is asked: about everything new, about requests of some risk, about a share of texts, never. */
+  readonly managed: 'always' | 'by-risk' | 'sample' | 'off'
+  /** Risk from which `by-risk` asks, 0 to 1. Default 0.5. */
+  readonly riskFrom: number
+  /** Share of texts that `sample` asks about, 0 to 1. Default 0.1. */
+  readonly sample: number
+  /** Whether retrieved passages are asked about too, once each. Default true. */
+  readonly passages: boolean
+  /** Records what it would have done, and does nothing. Default false. */
+  readonly shadow: boolean
   /** Severity (0 to 7) from which the managed check blocks. Default 4, "medium". */
   readonly severity: number
   /** What happens when the managed check gives no verdict: `refuse` (fail closed, the default) or `pass` (the entry says so). */

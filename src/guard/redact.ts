@@ -5,16 +5,15 @@ import type { LazyVault } from './vault.ts'
 
 /** Counts what was found and done, by type and place. Never holds a value. */
 export class FindingTally {
-  readonly #counts = new Map<
-    string,
-    { type: string; action: GuardAction; where: FindingCount['where']; count: number }
-  >()
+  readonly #counts = new Map<string, { -readonly [Key in keyof FindingCount]: FindingCount[Key] }>()
 
-  add(type: string, action: GuardAction, where: FindingCount['where']): void {
+  /** `isShadow`: the action is what would have been done. */
+  add(type: string, action: GuardAction, where: FindingCount['where'], isShadow = false): void {
     const key = `${type} ${action} ${where}`
     const known = this.#counts.get(key)
-    if (known === undefined) this.#counts.set(key, { action, count: 1, type, where })
-    else known.count += 1
+    if (known !== undefined) known.count += 1
+    else if (isShadow) this.#counts.set(key, { action: 'flag', count: 1, type, where, would: action })
+    else this.#counts.set(key, { action, count: 1, type, where })
   }
 
   list(): FindingCount[] {
@@ -41,8 +40,8 @@ export function redact(
     if (finding.score < profile.minScore) continue
     const action = actionFor(profile, finding.type)
     if (action === 'allow') continue
-    tally.add(finding.type, action, where)
-    if (action === 'flag') continue
+    tally.add(finding.type, action, where, profile.shadow)
+    if (action === 'flag' || profile.shadow) continue
     clean +=
       text.slice(from, finding.start) + replacement(action, finding, text.slice(finding.start, finding.end), vault)
     from = finding.end

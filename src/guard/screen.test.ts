@@ -6,7 +6,7 @@ import { Refusal } from '#contract/refusal.ts'
 import type { GuardAction, Screened } from '#contract/screened.ts'
 import { RULES_VERSION } from '#detect/scan.ts'
 import type { GuardProfile } from './profile.ts'
-import { admit, screen, seal } from './screen.ts'
+import { admit, screen, scrub, seal } from './screen.ts'
 import { LazyVault, createVaults } from './vault.ts'
 
 const PRINCIPAL = {
@@ -25,7 +25,18 @@ const MAIL = 'jane.doe@example.com'
 const AWS_KEY = `AKIA${'IOSFODNN7EXAMPLE'}`
 
 function profile(actions: Readonly<Record<string, GuardAction>>): GuardProfile {
-  return { name: 'test', actions, minScore: 0.5, managed: 'off', severity: 4, onUnavailable: 'refuse' }
+  return {
+    name: 'test',
+    actions,
+    minScore: 0.5,
+    managed: 'off',
+    riskFrom: 0.5,
+    sample: 0.1,
+    passages: true,
+    shadow: false,
+    severity: 4,
+    onUnavailable: 'refuse',
+  }
 }
 
 function ask(messages: readonly Message[], more: Partial<Ask> = {}): Ask {
@@ -139,10 +150,9 @@ test('passages keep the verdict of ingest, are scanned again under newer rules, 
   const vault = lazy('passages')
   const draft = screen(ask([{ role: 'system', parts: [{ type: 'text', text: 'be brief' }] }, user('q')]), REDACT, vault)
   const finding = { type: 'PERSON', start: 0, end: 4, score: 1, detector: 'ingest' }
-  const { screened, found } = seal(draft, [
-    passage('Jane knows', RULES_VERSION, [finding]),
-    passage(`ask ${MAIL}`, 'older', []),
-  ])
+  const clean = scrub(draft, [passage('Jane knows', RULES_VERSION, [finding]), passage(`ask ${MAIL}`, 'older', [])])
+  const { screened } = seal(draft, clean)
+  const { found } = clean
   const { messages } = screened.ask
   assert.deepEqual(
     messages.map(({ role }) => role),

@@ -1,7 +1,7 @@
 import type { Ask, Message, Part, Tool } from '#contract/ask.ts'
 import type { Passage } from '#contract/context.ts'
 import { Refusal } from '#contract/refusal.ts'
-import type { FindingCount, Screened } from '#contract/screened.ts'
+import type { Finding, FindingCount, Screened } from '#contract/screened.ts'
 import { RULES_VERSION, scan } from '#detect/scan.ts'
 import { groundingText } from './grounding.ts'
 import type { GuardProfile } from './profile.ts'
@@ -16,6 +16,8 @@ export interface Draft {
   readonly vault: LazyVault
   /** Types whose action is `block`: `admit` refuses when there are any. */
   readonly blocking: readonly string[]
+  /** How risky the prompt looks to the in-process heuristics, 0 to 1: decides whether `by-risk` profiles ask further. */
+  readonly risk: number
 }
 
 /**
@@ -34,7 +36,12 @@ export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault): Draft
   }
   const found = tally.list()
   const blocking = found.filter(({ action }) => action === 'block').map(({ type }) => type)
-  return { ask: clean, found, profile, vault, blocking }
+  return { ask: clean, found, profile, vault, blocking, risk: riskOf(found) }
+}
+
+/** A prompt in which something was found that a stranger could want is looked at again. */
+function riskOf(found: readonly FindingCount[]): number {
+  return found.length > 0 ? 1 : 0
 }
 
 /** @throws {Refusal} GUARD_BLOCKED when the profile blocks something that was found. */
@@ -49,24 +56,64 @@ export function admit(draft: Draft): void {
   })
 }
 
+/** Passages as a model may see them: what was found in them is replaced. */
+export interface CleanPassages {
+  readonly texts: readonly { readonly source: Passage['source']; readonly text: string }[]
+  readonly found: readonly FindingCount[]
+}
+
+export const NO_PASSAGES: CleanPassages = { texts: [], found: [] }
+
+/** Passages were screened at ingest; they are scanned again only when that was under other rules. */
+export function scrub({ profile, vault }: Draft, passages: readonly Passage[]): CleanPassages {
+  const tally = new FindingTally()
+  const redaction: Redaction = { profile, vault, tally, where: 'passage' }
+  const texts = passages.map(({ source, text, screened }) => {
+    const findings = screened.rules === RULES_VERSION ? screened.findings : scan(text)
+    return { source, text: redact(text, findings, redaction) }
+  })
+  return { texts, found: tally.list() }
+}
+
 /**
  * Joins the request with what grounds it and makes the text that a model may be given.
- * Passages were screened at ingest; they are scanned again only when that was under other rules.
+ * @param further What managed services found beyond the in-process detectors, by text.
  */
 export function seal(
   draft: Draft,
-  passages: readonly Passage[],
+  { texts }: CleanPassages,
+  further: ReadonlyMap<string, readonly Finding[]> = NOTHING_FURTHER,
 ): { readonly screened: Screened; readonly found: readonly FindingCount[] } {
   const tally = new FindingTally()
-  const redaction: Redaction = { profile: draft.profile, vault: draft.vault, tally, where: 'passage' }
-  const texts = passages.map((passage) => {
-    const findings = passage.screened.rules === RULES_VERSION ? passage.screened.findings : scan(passage.text)
-    return { source: passage.source, text: redact(passage.text, findings, redaction) }
-  })
+  const { ask: base, profile, vault } = draft
+  const named = further.size === 0 ? base : furtherCleaned(draft, further, tally)
+  const grounding: Redaction = { profile, vault, tally, where: 'passage' }
+  const passages = texts.map(({ source, text }) => ({ source, text: redact(text, further.get(text) ?? [], grounding) }))
   const ask =
-    texts.length === 0 ? draft.ask : { ...draft.ask, messages: withGrounding(draft.ask.messages, groundingText(texts)) }
+    passages.length === 0 ? named : { ...named, messages: withGrounding(named.messages, groundingText(passages)) }
   // The one place where the brand is given: after local screening, with the managed verdict awaited by the journey.
   return { screened: { ask } as Screened, found: tally.list() }
+}
+
+const NOTHING_FURTHER: ReadonlyMap<string, readonly Finding[]> = new Map()
+
+/** The request with what a managed service found in its texts treated like what was found here. */
+function furtherCleaned(
+  { ask, profile, vault }: Draft,
+  further: ReadonlyMap<string, readonly Finding[]>,
+  tally: FindingTally,
+): Ask {
+  const redaction: Redaction = { profile, vault, tally, where: 'prompt' }
+  const treat = (text: string): string => redact(text, further.get(text) ?? [], redaction)
+  return {
+    ...ask,
+    messages: ask.messages.map((message) => ({
+      ...message,
+      parts: message.parts.map((part) =>
+        part.type === 'tool-call' ? { ...part, arguments: treat(part.arguments) } : { ...part, text: treat(part.text) },
+      ),
+    })),
+  }
 }
 
 /** Behind the leading system messages, so that what a client sends first stays the longest common prefix. */

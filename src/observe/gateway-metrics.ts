@@ -61,6 +61,16 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
   const modelUsd = metrics.counter('thinplane_model_usd_total', 'Model cost by target, at the configured prices.', [
     'target',
   ])
+  const safetyUsd = metrics.counter(
+    'thinplane_safety_usd_total',
+    'What managed checks cost, at list prices, by when the profile asks them.',
+    ['mode'],
+  )
+  const safetySavedUsd = metrics.counter(
+    'thinplane_safety_saved_usd_total',
+    'What they did not cost, since a text was known or not to be asked about.',
+    ['mode'],
+  )
   const egressUsd = metrics.counter(
     'thinplane_egress_usd_total',
     'Egress cost by crossing, at the list price of its source region.',
@@ -120,6 +130,8 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
       for (const { stage, ms } of entry.stages) stages.observe(ms / 1000, stage)
       for (const { type, action, where, count } of entry.findings) findings.add(count, type, action, where)
       for (const attempt of entry.attempts) attempts.add(1, attempt.target, attempt.error)
+      if (entry.safety.microUsd > 0) safetyUsd.add(entry.safety.microUsd / 1e6, entry.safety.mode)
+      if (entry.safety.savedMicroUsd > 0) safetySavedUsd.add(entry.safety.savedMicroUsd / 1e6, entry.safety.mode)
       if (target === '') return
       for (const bucket of BUCKETS) if (entry.usage[bucket] > 0) tokens.add(entry.usage[bucket], target, bucket)
       modelUsd.add(entry.cost.modelMicroUsd / 1e6, target)

@@ -52,6 +52,18 @@ export function openRecord(deps: RecordDeps, call: CallFacts): Recorder {
   return recorder
 }
 
+const NOT_ASKED: EntrySafety = {
+  microUsd: 0,
+  mode: 'off',
+  over: [],
+  problem: '',
+  records: 0,
+  savedMicroUsd: 0,
+  services: [],
+  shadow: false,
+  verdict: 'not-asked',
+}
+
 export class Recorder {
   readonly stages: StageTime[] = []
   readonly attempts: Attempt[] = []
@@ -65,7 +77,7 @@ export class Recorder {
   #permit: Permit | undefined
   #release: Release | undefined
   #found: FindingCount[] = []
-  #safety: EntrySafety = { mode: 'off', over: [], verdict: 'not-asked' }
+  #safety: EntrySafety = NOT_ASKED
   #receipt: Receipt | undefined
   #remote: readonly StageTime[] = []
   #target: Target | undefined

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import type { Place } from '#contract/place.ts'
 import { brokenFrame, converseBody, converseStream, exceptionFrame } from './bedrock-converse.ts'
 import { ConverseProblem, readConverseRequest } from './bedrock-request.ts'
+import { guardrailChecks } from './bedrock-guardrail-checks.ts'
 import { checkSignature } from './aws-signature.ts'
 import type { BedrockOptions } from './options.ts'
 import { json, type BodyReply, type Reply, type Service, type SimRequest } from './service.ts'
 
 const ROUTE = /^\/model\/([^/]+)\/(converse|converse-stream)$/
+const CHECKS_PATH = '/guardrail-checks/invoke'
 const MODEL_ID = /^(arn:aws[^:]*:(bedrock|sagemaker):.+|[a-zA-Z0-9._:-]+)$/
 const TYPE_NAMESPACE = 'http://internal.amazon.com/coral/com.amazon.bedrock/'
 
@@ -28,7 +31,7 @@ const STREAM_EXCEPTIONS: Readonly<Record<number, string>> = {
   503: 'serviceUnavailableException',
 }
 
-/** Amazon Bedrock Runtime: Converse and ConverseStream. */
+/** Amazon Bedrock Runtime: Converse, ConverseStream and InvokeGuardrailChecks. */
 export function bedrock(place: Place, options: BedrockOptions): Service {
   return {
     name: 'bedrock',
@@ -50,6 +53,7 @@ export function bedrock(place: Place, options: BedrockOptions): Service {
 
 function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Reply> {
   const route = ROUTE.exec(request.path)
+  if (request.path === CHECKS_PATH && request.method === 'POST') return checks(request, options)
   if (route === null || request.method !== 'POST') {
     return failure(404, 'UnknownOperationException', 'there is no such operation')
   }
@@ -67,6 +71,17 @@ function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Re
   } catch (error) {
     if (!(error instanceof ConverseProblem)) throw error
     return invalid(error.message)
+  }
+}
+
+/** Stateless checks, which need no guardrail resource. */
+function checks(request: SimRequest, options: BedrockOptions): BodyReply {
+  const denied = authorize(request, options)
+  if (denied !== undefined) return denied
+  try {
+    return json(200, guardrailChecks(JSON.parse(request.text)))
+  } catch (error) {
+    return invalid(error instanceof z.ZodError ? (error.issues[0]?.message ?? 'not valid') : 'not JSON')
   }
 }
 

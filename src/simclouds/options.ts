@@ -25,6 +25,7 @@ export interface SimCloudsOptions {
   readonly cloudRun?: Partial<CloudRunOptions>
   readonly logsIngestion?: Partial<LogsIngestionOptions>
   readonly s3?: Partial<S3Options>
+  readonly language?: Partial<LanguageOptions>
   /** Faults from the start. Default none. */
   readonly faults?: readonly Fault[]
 }
@@ -103,6 +104,11 @@ export interface LogsIngestionOptions {
   readonly streams: Readonly<Record<string, readonly string[]>>
 }
 
+export interface LanguageOptions {
+  /** The subscription key. */
+  readonly key: string
+}
+
 export interface S3Options {
   readonly accessKeyId: string
   readonly secretAccessKey: string
@@ -126,6 +132,7 @@ export interface SimCloudsSettings {
   readonly cloudRun: CloudRunOptions
   readonly logsIngestion: LogsIngestionOptions
   readonly s3: S3Options
+  readonly language: LanguageOptions
   readonly faults: readonly Fault[]
 }
 
@@ -208,6 +215,7 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       graph: 0,
       'logs-ingestion': 0,
       s3: 0,
+      language: 0,
       ...options.ports,
     },
     switchboardPort: options.switchboardPort ?? 0,
@@ -220,6 +228,7 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       graph: VIRGINIA_AZURE,
       'logs-ingestion': VIRGINIA_AZURE,
       s3: { cloud: 'aws', region: options.s3?.region ?? 'us-east-1' },
+      language: VIRGINIA_AZURE,
       ...options.places,
     },
     latencyScale: options.latencyScale ?? 1,
@@ -236,6 +245,7 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       tokenMs: 0,
       ...options.bedrock,
     },
+    language: { key: 'simulated-language-key', ...options.language },
     logsIngestion: { ...LOGS_INGESTION, ...options.logsIngestion },
     s3: {
       accessKeyId: 'AKIASIMULATED0000000',

@@ -10,6 +10,7 @@ export const SERVICE_NAMES = [
   'graph',
   'logs-ingestion',
   's3',
+  'language',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]

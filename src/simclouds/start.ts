@@ -9,6 +9,7 @@ import { mintToken, type Directory, type MintOptions } from './entra-tokens.ts'
 import { entra, tokenChecker } from './entra.ts'
 import { DEFAULT_SKEW_MS, FaultBook } from './faults.ts'
 import { graph } from './graph.ts'
+import { language } from './language.ts'
 import { logsIngestion } from './logs-ingestion.ts'
 import { s3 } from './s3.ts'
 import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
@@ -55,6 +56,7 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
   'logs-ingestion': ({ settings, directory }) =>
     logsIngestion(settings.places['logs-ingestion'], settings.logsIngestion, tokenChecker(directory)),
   s3: ({ settings }) => s3(settings.places.s3, settings.s3),
+  language: ({ settings, directory }) => language(settings.places.language, settings.language, tokenChecker(directory)),
 }
 
 /**
@@ -153,5 +155,6 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     graph: valueOf('graph'),
     'logs-ingestion': valueOf('logs-ingestion'),
     s3: valueOf('s3'),
+    language: valueOf('language'),
   }
 }

@@ -5,6 +5,11 @@ import { amzDate, signV4 } from '#kit/sigv4.ts'
 import { at, send, withClouds, type Answered } from '#simclouds/client.suite.ts'
 import type { SimClouds } from '#simclouds/start.ts'
 import { ServiceModel } from './botocore.ts'
+import { ownTrip } from '#bin/own-trip.ts'
+import { openBorder } from '#border/cross.ts'
+import { DEFAULT_RULES } from '#border/rules.ts'
+import { bedrockChecks } from '#guard/managed/bedrock-checks.ts'
+import { Secret } from '#kit/secret.ts'
 import { contract } from './contracts.ts'
 
 function serviceModel(context: TestContext): ServiceModel | undefined {
@@ -135,5 +140,45 @@ test('errors have the status that the service model gives their type', async (co
       assert.ok(shape !== undefined, JSON.stringify(last?.headers))
       assert.deepEqual(model.problems(shape, JSON.parse(Buffer.from(last?.payload ?? '').toString('utf8'))), [])
     }
+  })
+})
+
+test('guardrail checks: what we send and what the stand-in answers meet the service model', async (context) => {
+  const model = serviceModel(context)
+  if (model === undefined) return
+  await withClouds({}, async (clouds) => {
+    const { bedrock } = clouds.settings
+    const border = openBorder({
+      from: { cloud: 'azure', region: 'eastus' },
+      rules: DEFAULT_RULES,
+      egressMicroUsd: () => 0,
+    })
+    const service = bedrockChecks(
+      {
+        endpoint: clouds.urls.bedrock,
+        place: { cloud: 'aws', region: bedrock.region },
+        credential: {
+          kind: 'aws-sigv4',
+          service: 'bedrock',
+          region: bedrock.region,
+          accessKeyId: new Secret(bedrock.accessKeyId),
+          secretAccessKey: new Secret(bedrock.secretAccessKey),
+        },
+        timeoutMs: 2000,
+        usdPerThousandRecords: 1,
+        minScore: 0.5,
+        sensitive: true,
+      },
+      async (trip, request) => {
+        assert.deepEqual(model.problems('InvokeGuardrailChecksRequest', JSON.parse(request.body ?? '')), [])
+        const answer = await border.cross(trip, request)
+        const text = await answer.text()
+        assert.deepEqual(model.problems('InvokeGuardrailChecksResponse', JSON.parse(text)), [])
+        return { ...answer, text: () => Promise.resolve(text) }
+      },
+    )
+    const { spans } = await service.judge([{ text: 'ask Maria Lindqvist', kind: 'prompt' }], ownTrip())
+    assert.equal(spans[0]?.length, 1)
+    await border.close(100)
   })
 })

@@ -231,7 +231,7 @@ function status({ world, stores, startedEpochMs, notReady, reload, trail }: ApiD
     reload: reload(),
     planes: {
       data: context === undefined ? '' : placeName(context.place),
-      safety: safety === undefined ? '' : placeName(safety.place),
+      safety: safety?.services[0] === undefined ? '' : placeName(safety.services[0].place),
     },
     targets: [...route.targets.values()].map(({ name, provider, place, model, simulated }) => ({
       name,

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import type { GuardAction } from '#contract/screened.ts'
 import { scan } from '#detect/scan.ts'
-import { actionFor } from '#guard/profile.ts'
+import { type GuardProfile, actionFor } from '#guard/profile.ts'
 import { FindingTally, redact } from '#guard/redact.ts'
 import { LazyVault, createVaults } from '#guard/vault.ts'
 import type { Command } from '#bin/command.ts'
@@ -23,7 +23,18 @@ export const command: Command = {
     const name = given.text('profile') ?? 'balanced'
     const actions = PROFILES[name]
     if (actions === undefined) throw new Error(`there is no profile \`${name}\`, choose strict or balanced`)
-    const profile = { name, actions, minScore: 0.5, managed: 'off', severity: 4, onUnavailable: 'refuse' } as const
+    const profile: GuardProfile = {
+      name,
+      actions,
+      minScore: 0.5,
+      managed: 'off',
+      riskFrom: 0.5,
+      sample: 0,
+      passages: false,
+      shadow: false,
+      severity: 4,
+      onUnavailable: 'refuse',
+    }
     const vaults = createVaults(new Uint8Array(32))
     const principal = {
       subject: 'cli',
