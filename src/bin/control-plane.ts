@@ -71,7 +71,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   const served: { serving?: Serving; trail?: Trail; shipping?: Shipping } = {}
   const metrics = createGatewayMetrics(gaugesOf(served))
   const border = openBorder({ from: config.place, rules: DEFAULT_RULES, egressMicroUsd, observe: metrics.crossing })
-  const trail = await openConfiguredTrail(loaded, border, log)
+  const trail = await openConfiguredTrail(loaded, { border, log, environment: options.environment })
   served.trail = trail
   admin.begin(trail.log)
   if (trail.log.mended !== '') log.warn('audit trail mended', { what: trail.log.mended })

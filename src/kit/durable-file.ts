@@ -1,5 +1,5 @@
 import { constants, write } from 'node:fs'
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Where the system has O_DSYNC (Linux, macOS) one call writes and waits for the disk, instead of two. */
@@ -32,15 +32,24 @@ export async function replaceFile(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const beside = `${path}.${process.pid}.new`
-  const file = await open(beside, 'w', 0o600)
+  try {
+    await writeWhole(beside, content, sync)
+    await rename(beside, path)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
+  if (sync) await syncFolder(dirname(path))
+}
+
+async function writeWhole(path: string, content: string | Uint8Array, sync: boolean): Promise<void> {
+  const file = await open(path, 'w', 0o600)
   try {
     await file.writeFile(content)
     if (sync) await file.sync()
   } finally {
     await file.close()
   }
-  await rename(beside, path)
-  if (sync) await syncFolder(dirname(path))
 }
 
 /** Makes names in a folder durable. */

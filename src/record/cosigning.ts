@@ -46,10 +46,12 @@ export class Cosigning {
    * Whether one witness at least confirms that this checkpoint, signed earlier, is the largest that it knows of this
    * log. True without witnesses.
    */
-  async confirm(checkpoint: OpenedCheckpoint): Promise<boolean> {
+  async confirm(checkpoint: OpenedCheckpoint, withinMs: number): Promise<boolean> {
     if (this.#feeds.length === 0) return true
     const idle = this.#feeds.filter((feed) => !feed.isBusy)
-    return await firstTrue(idle.map((feed) => this.#track(this.#submit(feed, checkpoint))))
+    const asked = firstTrue(idle.map((feed) => this.#track(this.#submit(feed, checkpoint))))
+    const late = new Promise<false>((resolve) => void setTimeout(() => resolve(false), withinMs).unref())
+    return await Promise.race([asked, late])
   }
 
   /** Tells the witnesses of a new checkpoint. One that is busy gets the newest when it is done. */

@@ -24,6 +24,9 @@ export interface PublisherOptions {
 
 /** At the end, calls to witnesses that are under way may take this long. */
 const SETTLE_MS = 400
+/** A witness has this long to confirm the log before its first signature; at the end less. */
+const CONFIRM_MS = 10_000
+const LAST_CONFIRM_MS = 1500
 
 /** Makes tiles and signed checkpoints of what the log has made durable. */
 export class Publisher {
@@ -32,6 +35,8 @@ export class Publisher {
   #signed: OpenedCheckpoint | undefined
   #cosignedSize: number
   #isConfirmed = false
+  #isClosing = false
+  #isClosed = false
   #conflict: string | undefined
   #problem = ''
   /** Writes of checkpoint files, one after the other. */
@@ -85,9 +90,12 @@ export class Publisher {
 
   /** Publishes the last entries and gives the witnesses a moment to cosign them. */
   async close(): Promise<void> {
+    this.#isClosing = true
     await this.#publishing
     await this.publish()
     await this.#cosigning.settle(SETTLE_MS)
+    // What comes in later is for a log that another process may have opened.
+    this.#isClosed = true
     await this.#writing
   }
 
@@ -103,6 +111,7 @@ export class Publisher {
     const opened = { ...checkpoint, note }
     await this.#write(() => keepSigned(this.#options.dataFolder, formatNote(note)))
     this.#signed = opened
+    this.#problem = ''
     this.#options.onSigned?.(opened)
     this.#cosigning.offer(opened)
   }
@@ -110,7 +119,8 @@ export class Publisher {
   /** Before the first signature one witness has to confirm that it knows no other and no larger tree of this log. */
   async #mayGoOn(): Promise<boolean> {
     if (this.#conflict === undefined && !this.#isConfirmed) {
-      this.#isConfirmed = await this.#cosigning.confirm(this.#signed ?? (await this.#emptyCheckpoint()))
+      const last = this.#signed ?? (await this.#emptyCheckpoint())
+      this.#isConfirmed = await this.#cosigning.confirm(last, this.#isClosing ? LAST_CONFIRM_MS : CONFIRM_MS)
       if (!this.#isConfirmed) this.#say(`no witness has confirmed the log yet: ${this.#troubles()}`)
     }
     if (this.#conflict !== undefined) this.#say(this.#conflict)
@@ -125,6 +135,7 @@ export class Publisher {
   }
 
   #keepCosigned(checkpoint: OpenedCheckpoint, note: string, isWitnessed: boolean): void {
+    if (this.#isClosed) return
     void this.#write(async () => {
       const paths = trailPaths(this.#options.dataFolder)
       if (checkpoint.size === this.#signed?.size) await replaceFile(paths.checkpoint, note)

@@ -7,7 +7,12 @@ import { startServer } from '#dataplane/http.ts'
 import { type Witness, openWitness, witnessRoutes } from '#dataplane/witness.ts'
 import { openWitnessKey } from '#dataplane/witness-key.ts'
 import { openTrailKey } from '#record/trail-key.ts'
+import { signCheckpoint } from '#tlog/checkpoint.ts'
 import { formatVkey } from '#tlog/key.ts'
+import { formatNote } from '#tlog/note.ts'
+import { leavesOf, treeOf } from '#tlog/tree.suite.ts'
+import { consistencyProof, rootOf } from '#tlog/tree.ts'
+import { formatAddCheckpoint } from '#tlog/witness-request.ts'
 import { checkPolicy, parsePolicy } from '#tlog/policy.ts'
 import { type ConfigDraft, chat, eventually, post, startPlane } from '../plane.ts'
 
@@ -126,6 +131,26 @@ test('a witness that comes back catches up', async () => {
     const text = await readFile(join(data, 'audit', 'checkpoint'), 'utf8')
     return text.includes('own.example/witness') ? true : undefined
   }, 'the cosignature of the third witness')
+})
+
+test('a forked tree that the log itself signed is refused by every agent', async () => {
+  const forked = treeOf(leavesOf(40))
+  const note = await signCheckpoint({ origin: log.signer.key.name, size: 40, root: rootOf(forked, 40) }, log.signer)
+  for (const name of NAMES) {
+    const url = `http://127.0.0.1:${agent(name).port}/witness/add-checkpoint`
+    const offer = async (oldSize: number): Promise<Response> =>
+      fetch(url, {
+        method: 'POST',
+        body: formatAddCheckpoint({
+          oldSize,
+          proof: consistencyProof(forked, oldSize, 40),
+          checkpoint: formatNote(note),
+        }),
+      })
+    const conflict = await offer(0)
+    assert.deepEqual([conflict.status, conflict.headers.get('content-type')], [409, 'text/x.tlog.size'])
+    assert.equal((await offer(Number(await conflict.text()))).status, 422)
+  }
 })
 
 test('a log put back from an older backup is found by its witnesses, and nothing is recorded in it', async () => {

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { toUtf8 } from '#tlog/bytes.ts'
 import { checkProof } from '#tlog/check-proof.ts'
 import { type OpenedCheckpoint, openCheckpoint } from '#tlog/checkpoint.ts'
@@ -8,7 +9,7 @@ import { type ProofForm, formatProofFile } from '#tlog/proof-file.ts'
 import { inclusionProof } from '#tlog/tree.ts'
 import { readEntry } from '#record/read-entries.ts'
 import { readTree } from '#record/read-tree.ts'
-import { readIfThere, trailPaths } from '#record/signed.ts'
+import { readIfThere } from '#record/signed.ts'
 import { type Given, WrongUsage } from '#bin/command.ts'
 import { indexOfId } from './find.ts'
 import { type Place, keyBeside, placeOf, policyOf } from './place.ts'
@@ -47,9 +48,8 @@ async function checkpointFor(
 ): Promise<{ readonly checkpoint: OpenedCheckpoint; readonly note: string }> {
   const key = await keyBeside(place)
   if (key === undefined) throw new Error(`there is no key beside the log in ${place.audit}`)
-  const { cosigned, checkpoint } = trailPaths(place.data)
-  for (const path of [cosigned, checkpoint]) {
-    const note = await readIfThere(path)
+  for (const name of ['checkpoint.cosigned', 'checkpoint']) {
+    const note = await readIfThere(join(place.audit, name))
     if (note === undefined) continue
     const opened = await openCheckpoint(note, key)
     if (index < opened.size) return { checkpoint: opened, note }
