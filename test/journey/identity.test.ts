@@ -448,5 +448,8 @@ test('without sign-in configured nothing of it is there, and taking it away ends
       signedIn: false,
     })
     assert.equal((await call(plane, 'GET', '/auth/login')).status, 404)
-    assert.ok(plane.logged.some((line) => line.includes('"kind":"config"') && line.includes('identity.signIn')))
+    await eventually(
+      () => plane.logged.find((line) => line.includes('"kind":"config"') && line.includes('identity.signIn')),
+      'the event',
+    )
   }))
