@@ -131,6 +131,20 @@ test('changes through the API and by others at the same time are all there, each
     assert.equal(by('key:local/admin-0') + by('key:local/admin-1') + by('file'), 24)
   }))
 
+test('a look at the files in the middle of a change does not take it for somebody else', () =>
+  withFolder(async ({ events, open }) => {
+    const stores = await open()
+    for (let round = 0; round < 5; round += 1) {
+      let isDone = false
+      const change = stores
+        .changeKeys('key:local/admin', (keys) => [...keys, createKey(FACTS).record])
+        .finally(() => (isDone = true))
+      while (!isDone) await stores.reload()
+      await change
+    }
+    assert.deepEqual([...new Set(events.map(({ actor }) => actor))], ['key:local/admin'])
+  }))
+
 test('a change that can not be made changes nothing', () =>
   withFolder(async ({ keysFile, open, events }) => {
     const { record } = createKey(FACTS)

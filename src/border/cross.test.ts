@@ -5,7 +5,15 @@ import { type AddressInfo, type Server as NetServer, type Socket, createServer a
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { type CrossFaultKind, type CrossRequest, type Crossing, type Layer, type Trip } from '#contract/crossing.ts'
+import {
+  CrossFault,
+  type CrossFaultKind,
+  type CrossRequest,
+  type Crossing,
+  type Layer,
+  type TokenSource,
+  type Trip,
+} from '#contract/crossing.ts'
 import { Secret } from '#kit/secret.ts'
 import { type Border, openBorder } from './cross.ts'
 import { type BorderRules, DEFAULT_RULES } from './rules.ts'
@@ -541,5 +549,32 @@ test('connections are used again, and closing leaves none open', async () => {
     await border.close(100)
     await sleep(10)
     assert.equal(await new Promise((resolve) => server.getConnections((_, count) => resolve(count))), 0)
+  })
+})
+
+test('a token that is issued for the call goes out as bearer, and without one nothing goes out', async () => {
+  const seen: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    seen.push(request.headers.authorization)
+    response.end('ok')
+  })
+  await withServer(server, async ({ border, trip, request }) => {
+    const asked: Trip[] = []
+    const source: TokenSource = {
+      token: (of) => {
+        asked.push(of)
+        return { reveal: () => 'issued' }
+      },
+    }
+    await (await border.cross(trip, request({ credential: { kind: 'token', source } }))).text()
+    assert.deepEqual(seen, ['Bearer issued'])
+    assert.deepEqual(asked, [trip])
+    const none = { token: () => Promise.reject(new CrossFault('credential', 'no token for the call')) }
+    await assert.rejects(border.cross(trip, request({ credential: { kind: 'token', source: none } })), {
+      name: 'CrossFault',
+      kind: 'credential',
+    })
+    assert.equal(seen.length, 1)
+    assert.equal(trip.crossings.length, 1)
   })
 })

@@ -77,6 +77,36 @@ const rows: readonly (readonly [
     [8, 'identity.issuers.0.audiences', />=1/],
   ],
   [
+    'a credential of an Entra issuer that does not exist',
+    `targets: {vllm: {provider: bedrock, ${TARGET}, credential: {kind: entra-obo, issuer: contoso, scope: s, clientId: c, secret: {env: E}}}}\nguard: {profiles: {balanced: {managed: off}}}\naliases: {chat: {targets: [vllm]}}`,
+    [1, 'targets.vllm.credential.issuer', 'there is no Entra issuer `contoso`, none is defined'],
+  ],
+  [
+    'the data plane on behalf of the caller',
+    `identity: {issuers: [{kind: entra, name: contoso, tenants: [11111111-2222-4333-8444-555555555555], audiences: [a]}]}\ncontext: {endpoint: http://d, credential: {kind: entra-obo, issuer: contoso, scope: s, clientId: c, secret: {env: E}}}${REST}`,
+    [2, 'context.credential.kind', 'only a target can be called on behalf of the caller, use `entra-client` here'],
+  ],
+  [
+    'two issuers of one name',
+    `identity:\n  issuers:\n    - {kind: oidc, name: a, issuer: i, tenant: t, audiences: [x]}\n    - {kind: oidc, name: a, issuer: j, tenant: t, audiences: [x]}${REST}`,
+    [4, 'identity.issuers.1.name', 'issuer `a` stands there twice'],
+  ],
+  [
+    'a shared secret as an algorithm',
+    `identity:\n  issuers:\n    - {kind: oidc, name: a, issuer: i, tenant: t, audiences: [x], algorithms: [HS256]}${REST}`,
+    [3, 'identity.issuers.0.algorithms.0', /"RS256"\|"PS256"\|"ES256"/],
+  ],
+  [
+    'an authentication context in words',
+    `identity:\n  issuers:\n    - {kind: entra, name: a, tenants: [11111111-2222-4333-8444-555555555555], audiences: [x], requireAcrs: [mfa]}${REST}`,
+    [3, 'identity.issuers.0.requireAcrs.0', 'write an authentication context such as `c1`'],
+  ],
+  [
+    'the secret of a sign-in in the open',
+    `identity:\n  signIn: {issuer: https://id.example, clientId: c, secret: abc}${REST}`,
+    [2, 'identity.signIn.secret', REFERENCE],
+  ],
+  [
     'an alias of a target that does not exist',
     `guard: {profiles: {balanced: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases:\n  chat:\n    targets:\n      - vllm\n      - vlm`,
     [7, 'aliases.chat.targets.1', 'there is no target `vlm`, choose one of vllm'],

@@ -212,3 +212,26 @@ test('the number of held tokens is bounded', async () => {
   await get('k99')
   assert.equal(issued, 101)
 })
+
+test('a refresh that fails behind the back of callers is not tried again at once', async () => {
+  let now = 0
+  let asked = 0
+  const store = createTokenStore(10, () => now)
+  const get = async (): Promise<SecretValue> =>
+    store.get('k', () => {
+      asked += 1
+      return asked === 1
+        ? Promise.resolve({ secret: { reveal: () => 'held' }, expiresAtEpochMs: 3_600_000 })
+        : Promise.reject(new Error('out'))
+    })
+  await get()
+  now = 3_400_000
+  for (let time = 0; time < 5; time += 1) {
+    assert.equal((await get()).reveal(), 'held')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(asked, 2)
+  now += 10_000
+  await get()
+  assert.equal(asked, 3)
+})

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Cross, Trip } from '#contract/crossing.ts'
+import { type Cross, type Trip, detached } from '#contract/crossing.ts'
 import type { Place } from '#contract/place.ts'
 import { fetchJson } from './fetch-json.ts'
 
@@ -37,7 +37,7 @@ export function createDiscovery(
   }
   return async (trip) => {
     if (held !== undefined && nowEpochMs() - held.atEpochMs < FRESH_MS) return held.metadata
-    underWay ??= load(trip).finally(() => {
+    underWay ??= load(detached(trip)).finally(() => {
       underWay = undefined
     })
     const last = held?.metadata

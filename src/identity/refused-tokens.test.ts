@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { SignJWT, UnsecuredJWT, decodeJwt } from 'jose'
 import { Refusal } from '#contract/refusal.ts'
+import { createOidcIssuer } from './oidc.ts'
 import { challengeOf } from '#wire/challenge.ts'
 import { type Stage, type StageOptions, withEntra } from './entra.suite.ts'
 
@@ -191,6 +193,31 @@ for (const [what, make, status, message, at] of rows) {
     }, at))
 }
 
+test('an algorithm of one issuer is not one of another', () =>
+  withEntra(
+    async ({ ask, mint }) => {
+      const { message } = await refusalOf(ask(withHeader(await mint(), { alg: 'ES256', kid: 'k' })))
+      assert.equal(message, 'the token is signed with `ES256`, only RS256 is accepted')
+    },
+    {
+      others: (_clouds, cross) => [
+        createOidcIssuer(
+          {
+            name: 'okta',
+            issuer: 'https://id.example',
+            audiences: ['api'],
+            algorithms: ['ES256'],
+            rolesClaim: 'roles',
+            tenant: 't',
+            place: { cloud: 'local', region: 'local' },
+          },
+          cross,
+          Date.now,
+        ),
+      ],
+    },
+  ))
+
 test('a challenge says in the header what the next token has to bring', () =>
   withEntra(
     async ({ ask, mint, clouds }) => {
@@ -233,3 +260,48 @@ function withClaims(token: string, text: string): string {
   const [header = '', , signature = ''] = token.split('.')
   return `${header}.${Buffer.from(text).toString('base64url')}.${signature}`
 }
+
+test('whatever is sent as a token is let in or refused, and never a fault', () =>
+  withEntra(async ({ ask, mint, clouds }) => {
+    const good = await mint()
+    await ask(good)
+    const [head = '', body = ''] = good.split('.')
+    const fields = (of: string): Record<string, unknown> =>
+      JSON.parse(Buffer.from(of, 'base64url').toString()) as Record<string, unknown>
+    const names = ['iss', 'aud', 'tid', 'ver', 'oid', 'exp', 'nbf', 'scp', 'roles', 'groups', 'azp', 'acrs', 'xms_cc']
+    const change = fc.dictionary(
+      fc.constantFrom(...names, '_claim_names', 'idtyp', 'uti', 'xms_act_fct'),
+      fc.jsonValue(),
+    )
+    await fc.assert(
+      fc.asyncProperty(change, fc.boolean(), async (claims, isSigned) => {
+        const token = isSigned
+          ? await clouds.mintToken({ claims: { ...claims } })
+          : withClaims(good, JSON.stringify({ ...fields(body), ...claims }))
+        await ask(token).catch((error: unknown) =>
+          assert.ok(error instanceof Refusal && error.status < 504, String(error)),
+        )
+      }),
+      { numRuns: 150 },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(fc.constantFrom('alg', 'kid', 'typ', 'crit', 'b64'), fc.jsonValue()),
+        async (header) => {
+          const token = withHeader(good, { ...fields(head), ...header })
+          await ask(token).catch((error: unknown) =>
+            assert.ok(error instanceof Refusal && error.status < 500, String(error)),
+          )
+        },
+      ),
+      { numRuns: 100 },
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.string({ maxLength: 200 }), async (text) => {
+        await ask(text).catch((error: unknown) =>
+          assert.ok(error instanceof Refusal && error.status < 500, String(error)),
+        )
+      }),
+      { numRuns: 100 },
+    )
+  }))

@@ -41,6 +41,8 @@ export interface SignIn {
     to: { readonly redirectUri: string; readonly returnTo: string },
     trip: Trip,
   ) => Promise<{ readonly location: string; readonly pending: string }>
+  /** Whether this server has begun the sign-in that this sealed text is of. */
+  readonly knows: (pending: string) => boolean
   /**
    * @param answer What the browser came back with: the query, and the sealed text from `begin`.
    * @throws {Refusal} IDENTITY_INVALID, IDENTITY_EXPIRED, IDENTITY_UNAVAILABLE
@@ -103,6 +105,7 @@ export function createSignIn(options: SignInOptions, cross: Cross, nowEpochMs: (
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
       return { location: url.href, pending: sealer.seal(JSON.stringify(pending)) }
     },
+    knows: (sealed) => sealer.open(sealed) !== undefined,
     finish: async ({ query, pending: sealed, redirectUri }, trip) => {
       const pending = pendingOf(sealer, sealed, query, nowEpochMs())
       const code = codeOf(query)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import type { MintOptions } from '#simclouds/entra-tokens.ts'
 import { openDenyList } from './deny.ts'
+import { createEntraIssuer } from './entra.ts'
 import { newTrip, withEntra } from './entra.suite.ts'
 import { identify } from './identify.ts'
 import { openKeyRing } from './key.ts'
@@ -292,5 +293,79 @@ test('the header decides, and says what it should hold', async () => {
   await assert.rejects(ask(undefined, 'tp-x'), {
     code: 'IDENTITY_INVALID',
     message: 'the key is not of the form `tp-<id>-<secret>`, copy it again',
+  })
+})
+
+test('one of several audiences is enough', () =>
+  withEntra(async ({ ask, mint }) => {
+    const aud = ['api://other', 'bbbbbbbb-0000-4000-8000-000000000002']
+    assert.equal((await ask(await mint({ claims: { aud } }))).via, 'contoso')
+  }))
+
+test('a listed client needs neither scope nor role, in either case of its id', () =>
+  withEntra(
+    async ({ ask, mint }) => {
+      assert.equal((await ask(await mint({ claims: { roles: undefined } }))).kind, 'app')
+      const azp = 'AAAAAAAA-0000-4000-8000-000000000001'
+      assert.equal((await ask(await mint({ claims: { roles: undefined, azp } }))).client, azp)
+    },
+    { options: { clients: ['aaaaaaaa-0000-4000-8000-000000000001'] } },
+  ))
+
+test('a personal account is known by the key of personal accounts, where these are accepted', () =>
+  withEntra(
+    async ({ ask, mint, clouds }) => {
+      const tid = '9188040d-6c67-4c5b-b112-36a304b66dad'
+      const claims = { tid, iss: `${clouds.urls.entra}/${tid}/v2.0` }
+      assert.equal((await ask(await mint({ claims, personalKey: true, user: 'Ada Example' }))).tenant, tid)
+    },
+    {
+      simulated: { tenants: [OURS, '9188040d-6c67-4c5b-b112-36a304b66dad'] },
+      options: { tenants: ['9188040d-6c67-4c5b-b112-36a304b66dad'] },
+    },
+  ))
+
+test('of several registrations and directories at one login host, the one that the token fits judges it', () =>
+  withEntra(
+    async ({ ask, mint }) => {
+      assert.equal((await ask(await mint())).via, 'contoso')
+      assert.equal((await ask(await mint({ audience: 'api://second' }))).via, 'second')
+      assert.equal((await ask(await mint({ tenant: TENANT, audience: 'api://third' }))).via, 'third')
+      await assert.rejects(ask(await mint({ tenant: TENANT, audience: 'api://second' })), {
+        code: 'IDENTITY_INVALID',
+        message: `tenant \`${TENANT}\` is not accepted here`,
+      })
+    },
+    {
+      simulated: { tenants: [OURS, TENANT] },
+      options: { tenants: [OURS] },
+      others: (clouds, cross) =>
+        (
+          [
+            ['second', OURS],
+            ['third', TENANT],
+          ] as const
+        ).map(([name, tenant]) =>
+          createEntraIssuer(
+            {
+              name,
+              authority: clouds.urls.entra,
+              v1Host: clouds.urls.entra,
+              tenants: [tenant],
+              audiences: [`api://${name}`],
+              region: 'eastus',
+            },
+            cross,
+            Date.now,
+          ),
+        ),
+    },
+  ))
+
+test('without issuers a token is told that keys are what is taken', async () => {
+  const deps = { keys: openKeyRing([], Date.now), issuers: [], denied: openDenyList([]) }
+  const token = new UnsecuredJWT({}).encode()
+  await assert.rejects(async () => identify(deps, { authorization: `Bearer ${token}`, apiKey: undefined }, newTrip()), {
+    message: 'access tokens are not accepted here, send a key (`tp-...`)',
   })
 })

@@ -30,7 +30,7 @@ export class KeyRing {
 
   /** @param oldKeyMs How long a key stays published once another one signs. */
   static async create(oldKeyMs: number): Promise<KeyRing> {
-    return new KeyRing(await makeKey(), await personalKey(), oldKeyMs)
+    return new KeyRing(await shared('first'), await shared('personal'), oldKeyMs)
   }
 
   get current(): SigningKey {
@@ -60,12 +60,13 @@ export class KeyRing {
   }
 }
 
-let personal: Promise<SigningKey> | undefined
+const sharedKeys = new Map<string, Promise<SigningKey>>()
 
-/** One for the whole process, as the real one is for the whole world: making a key takes a tenth of a second. */
-function personalKey(): Promise<SigningKey> {
-  personal ??= makeKey()
-  return personal
+/** One for every directory of this process, as the real ones are for the world: making a key takes a tenth of a second. */
+function shared(name: 'first' | 'personal'): Promise<SigningKey> {
+  const key = sharedKeys.get(name) ?? makeKey()
+  sharedKeys.set(name, key)
+  return key
 }
 
 /** A new RS256 key; its id is derived from its modulus. */

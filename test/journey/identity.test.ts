@@ -377,7 +377,60 @@ test('a sign-in that is not ours gets a page with a way back, and no session', (
     const landed = await call(plane, 'GET', back.pathname + back.search, { headers: { cookie: jar.header } })
     assert.equal(landed.headers.get('location'), '/')
     plane.clouds.faults.set({ service: 'entra', kind: 'error' })
+    const out = await call(plane, 'GET', '/auth/callback?code=x&state=y', { headers: { cookie: jar.header } })
+    assert.equal(out.status, 401)
+    const events = plane.logged.filter((line) => line.includes('"kind":"sign-in"'))
+    // Those without a cookie of ours are no events.
+    assert.deepEqual(
+      events.map((line) => asRecord(parseJson(line))?.['action']),
+      ['signed-in', 'tried'],
+    )
   }))
+
+test('an issuer that is as it was keeps its keys through a reload, although it is out', () =>
+  withPlane({}, async (plane) => {
+    const token = await plane.clouds.mintToken({ user: 'Dev Example' })
+    assert.equal((await ask(plane, token)).status, 200)
+    plane.clouds.faults.set({ service: 'entra', kind: 'error' })
+    const text = await readFile(plane.file, 'utf8')
+    const config = parse(text) as ConfigDraft
+    config.aliases['chat'] = { targets: ['bedrock-us-east-1'] }
+    await writeFile(plane.file, stringify(config))
+    const target = await eventually(async () => {
+      const answer = await ask(plane, await plane.clouds.mintToken({ user: 'Dev Example' }))
+      assert.equal(answer.status, 200, answer.text)
+      const used = answer.headers.get('x-thinplane-target')
+      return used === 'bedrock-us-east-1' ? used : undefined
+    }, 'the reload')
+    assert.equal(target, 'bedrock-us-east-1')
+  }))
+
+test('what the directory wants of a person before an exchange reaches their client as a challenge', () =>
+  withPlane(
+    {
+      change: withCredentials,
+      clouds: {
+        entra: {
+          users: [
+            {
+              name: 'eve',
+              preferredUsername: 'eve@contoso.example',
+              oid: 'dddddddd-0000-4000-8000-0000000000ee',
+              roles: ['developer'],
+              groups: [],
+              scopes: 'Prompt.Submit',
+              needsInteraction: true,
+            },
+          ],
+        },
+      },
+    },
+    async (plane) => {
+      const answer = await ask(plane, await plane.clouds.mintToken({ user: 'eve' }))
+      assert.equal(answer.status, 401)
+      assert.match(answer.headers.get('www-authenticate') ?? '', /error="insufficient_claims", claims="[\w+/=]+"$/)
+    },
+  ))
 
 test('without sign-in configured nothing of it is there, and taking it away ends every session', () =>
   withPlane({}, async (plane) => {
@@ -395,5 +448,8 @@ test('without sign-in configured nothing of it is there, and taking it away ends
       signedIn: false,
     })
     assert.equal((await call(plane, 'GET', '/auth/login')).status, 404)
-    assert.ok(plane.logged.some((line) => line.includes('"kind":"config"') && line.includes('identity.signIn')))
+    await eventually(
+      () => plane.logged.find((line) => line.includes('"kind":"config"') && line.includes('identity.signIn')),
+      'the event',
+    )
   }))

@@ -137,15 +137,18 @@ async function onPage(
   } catch (error) {
     const refusal = asRefusal(error)
     if (refusal.status >= 500) deps.onFault(request.trip.requestId, refusal.cause)
-    deps.onAdminEvent({
-      kind: 'sign-in',
-      action: 'tried',
-      actor: 'unknown',
-      subjectId: request.trip.requestId,
-      outcome: refusal.status >= 500 ? 'failed' : 'refused',
-      atEpochMs: Date.now(),
-      detail: { code: refusal.code },
-    })
+    // Anybody can ask for this path: only a sign-in that was begun here can fill the trail.
+    if (setup.signIn.knows(cookieOf(request, PENDING_COOKIE) ?? '')) {
+      deps.onAdminEvent({
+        kind: 'sign-in',
+        action: 'tried',
+        actor: 'unknown',
+        subjectId: request.trip.requestId,
+        outcome: refusal.status >= 500 ? 'failed' : 'refused',
+        atEpochMs: Date.now(),
+        detail: { code: refusal.code },
+      })
+    }
     return withCookies(signInProblemPage(refusal, request.trip.requestId), [cookie(setup, PENDING_COOKIE, '', 0)])
   }
 }
