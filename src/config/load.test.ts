@@ -152,7 +152,7 @@ const rows: readonly (readonly [
     [
       3,
       'guard.profiles.balanced',
-      'it asks the managed check, but `guard.contentSafety` is not set: set it, or write `managed: off`',
+      'it asks the managed check, but none is set: set `guard.contentSafety`, `guard.language` or `guard.bedrockChecks`, or write `managed: off`',
     ],
   ],
   [
@@ -211,6 +211,10 @@ test('the least configuration is fine and gets its defaults', () => {
     managed: 'off',
     severity: 4,
     onUnavailable: 'refuse',
+    riskFrom: 0.5,
+    sample: 0.1,
+    passages: false,
+    shadow: false,
   })
 })
 

@@ -139,12 +139,13 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
     ['guard', 'defaultProfile'],
     `there is no such profile, ${known(config.guard.profiles)}`,
   )
-  if (config.guard.contentSafety === undefined) {
+  const { contentSafety, language, bedrockChecks } = config.guard
+  if (contentSafety === undefined && language === undefined && bedrockChecks === undefined) {
     for (const [profileName, profile] of Object.entries(config.guard.profiles)) {
       must(
         profile.managed === 'off',
         ['guard', 'profiles', profileName],
-        'it asks the managed check, but `guard.contentSafety` is not set: set it, or write `managed: off`',
+        'it asks the managed check, but none is set: set `guard.contentSafety`, `guard.language` or `guard.bedrockChecks`, or write `managed: off`',
       )
     }
   }
@@ -167,6 +168,9 @@ function checkIdentity(config: Config, must: Must): void {
     ),
     [['context', 'credential'], config.context?.credential],
     [['guard', 'contentSafety', 'credential'], config.guard.contentSafety?.credential],
+    [['guard', 'language', 'credential'], config.guard.language?.credential],
+    [['audit', 'timestamp', 'credential'], config.audit.timestamp?.credential],
+    [['audit', 'ship', 'azureMonitor', 'credential'], config.audit.ship.azureMonitor?.credential],
     [['observe', 'otlp', 'credential'], config.observe.otlp?.credential],
   ]
   for (const [path, credential] of credentials) {

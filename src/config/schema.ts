@@ -274,8 +274,10 @@ const profile = z
     sample: z.number().min(0).max(1).default(0.1).describe('Share of texts that `sample` asks about. Default 0.1.'),
     passages: z
       .boolean()
-      .default(true)
-      .describe('Whether retrieved passages are asked about as well, each once. Default true.'),
+      .default(false)
+      .describe(
+        'Whether retrieved passages are asked about as well, each once: a call behind the data plane. Default false.',
+      ),
     shadow: z
       .boolean()
       .default(false)
@@ -328,7 +330,10 @@ const guard = z
           .array(z.string().regex(/^[0-9A-Za-z._~-]{1,64}$/))
           .default([])
           .describe('Blocklists of the resource: a hit blocks. Default none.'),
-        shields: z.boolean().default(true).describe('Whether Prompt Shields are asked as well. Default true.'),
+        shields: z
+          .boolean()
+          .default(false)
+          .describe('Whether Prompt Shields are asked as well: a second call, beside the first. Default false.'),
         usdPerThousandRecords: usdPerThousand(0.38, 'Azure retail prices, 2026-11'),
       })
       .optional()

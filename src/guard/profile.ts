@@ -13,7 +13,7 @@ export interface GuardProfile {
   readonly riskFrom: number
   /** Share of texts that `sample` asks about, 0 to 1. Default 0.1. */
   readonly sample: number
-  /** Whether retrieved passages are asked about too, once each. Default true. */
+  /** Whether retrieved passages are asked about too, once each. Default false. */
   readonly passages: boolean
   /** Records what it would have done, and does nothing. Default false. */
   readonly shadow: boolean

@@ -470,3 +470,24 @@ test('a refusal of policy names the policies that refused', async () => {
   const entry = onlyEntry(own)
   assert.deepEqual([entry.outcome, entry.policy.policies], ['denied', ['residency']])
 })
+
+test('an entry that would be longer than the log takes lists fewer roles and passages, and is written', async () => {
+  const own = stand()
+  own.recorder.identified({
+    ...ADA,
+    roles: Array.from({ length: 900 }, (_, at) => `role-${'x'.repeat(20)}-${String(at)}`),
+  })
+  own.recorder.asked(ASK)
+  own.recorder.permitted(permitWith({}))
+  const reads = Array.from({ length: 300 }, () => ({
+    collection: 'docs',
+    document: 'd'.repeat(400),
+    digest: '0'.repeat(64),
+  }))
+  own.trip.crossings.push({ egressMicroUsd: 0, layer: 'data' } as Crossing)
+  own.recorder.grounded({ receipt: { ...RECEIPT, reads }, spans: [] } as unknown as ContextAnswer)
+  await own.recorder.refuse(new Refusal('INFER_TIMEOUT', 'x'))
+  const written = entryOf(JSON.stringify(own.written[0]))
+  assert.ok(Buffer.byteLength(JSON.stringify(own.written[0])) <= 65_535)
+  assert.deepEqual([written?.principal?.roles.length, written?.receipt?.reads.length], [50, 50])
+})

@@ -12,6 +12,7 @@ import type { FindingCount } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 import type { TenantDigests } from './digests.ts'
 import { canonicalJson } from '#kit/canonical-json.ts'
+import { MAX_ENTRY_BYTES } from '#tlog/bundle.ts'
 import { lagOf } from './lag.ts'
 import { requestEvent } from './ocsf.ts'
 import { remoteStages } from './remote.ts'
@@ -261,7 +262,7 @@ export class Recorder {
     try {
       // A digest whose key could be lost would say nothing.
       if (this.#deps.digests.pending !== undefined) await this.#deps.digests.pending
-      const text = canonicalJson(requestEvent(entry))
+      const text = entryText(entry)
       await this.#deps.log.append(text)
       this.#deps.onEntry(entry, text)
     } catch (error) {
@@ -332,6 +333,31 @@ function outcomeOf(refusal: Refusal): Outcome {
   if (refusal.code === 'GUARD_BLOCKED') return 'blocked'
   if (refusal.code === 'POLICY_DENIED' || refusal.code === 'CONTEXT_FORBIDDEN') return 'denied'
   return refusal.status >= 500 ? 'failed' : 'refused'
+}
+
+/**
+ * The entry as it stands in the log. One that is longer than the log takes (a token with hundreds of roles, a receipt
+ * of hundreds of passages) lists fewer of them: what happened has to be written, whatever the size of its parts.
+ */
+function entryText(entry: Entry): string {
+  const text = canonicalJson(requestEvent(entry))
+  // A code unit is at most three bytes in UTF-8: most texts need no counting.
+  if (text.length * 3 <= MAX_ENTRY_BYTES || Buffer.byteLength(text) <= MAX_ENTRY_BYTES) return text
+  const { principal, receipt } = entry
+  return canonicalJson(
+    requestEvent({
+      ...entry,
+      principal: principal && { ...principal, roles: principal.roles.slice(0, MAX_LISTED), agent: undefined },
+      receipt: receipt && { ...receipt, reads: receipt.reads.slice(0, MAX_LISTED).map(shortRead) },
+    }),
+  )
+}
+
+const MAX_LISTED = 50
+const MAX_NAME_CHARS = 200
+
+function shortRead({ collection, digest, document }: Receipt['reads'][number]): Receipt['reads'][number] {
+  return { collection, digest, document: document.slice(0, MAX_NAME_CHARS) }
 }
 
 /** Groups that an entry lists. */

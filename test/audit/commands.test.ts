@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { entryText } from '#bench/audit/entry.ts'
+import { entryId, entryText } from '#bench/audit/entry.ts'
 import { asRecord, parseJson } from '#kit/json.ts'
 import { decodeBundle } from '#tlog/bundle.ts'
 import { concatBytes, fromUtf8 } from '#tlog/bytes.ts'
@@ -23,7 +23,7 @@ const COUNT = 700
 const trail = await openTestTrail(data)
 await fill(trail, COUNT)
 await trail.close()
-const idOf = (index: number): string => String(asRecord(parseJson(entryText(index)))?.['id'])
+const idOf = entryId
 
 test('verify says what is signed and by whose key, and takes a key from elsewhere', async () => {
   const whole = await thinplane('audit', 'verify', '--data', data)
