@@ -5,6 +5,7 @@ import { Refusal } from '#contract/refusal.ts'
 import type { Target } from '#contract/target.ts'
 import { type ContextDeps, ground } from '#context/ground.ts'
 import { conversationOf } from '#guard/conversation.ts'
+import { screenOutput } from '#guard/output.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import { type ManagedDeps, admitVerdict, both, check, vet } from '#guard/managed/check.ts'
 import { NO_PASSAGES, admit, screen, scrub, seal } from '#guard/screen.ts'
@@ -109,13 +110,14 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   )
   recorder.served(answer.target)
 
-  const restored = restore(answer.batches, vault, { jsonText: wantsJson(ask.rest['response_format']) })
+  const spoken = screenOutput(answer.batches, profile)
+  const restored = restore(spoken.batches, vault, { jsonText: wantsJson(ask.rest['response_format']) })
   return {
     ask,
     target: answer.target.name,
     sources: passages.map(({ source }) => source),
     serverTiming: recorder.serverTiming(),
-    batches: recorder.follow(restored),
+    batches: recorder.follow(restored, spoken.found),
   }
 }
 

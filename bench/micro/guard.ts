@@ -36,6 +36,7 @@ function redacting(): MicroResult {
   const profile = {
     name: 'bench',
     actions: {},
+    output: {},
     minScore: 0.5,
     managed: 'off',
     riskFrom: 0.5,

@@ -258,6 +258,12 @@ const profile = z
       .describe(
         'What happens to a finding, by entity type (`EMAIL_ADDRESS`, `SECRET`, ...); `default` for all others. Default `{default: redact}`.',
       ),
+    output: z
+      .record(z.string(), action)
+      .default({ default: 'allow', SECRET: 'mask' })
+      .describe(
+        'The same for what a model says, as it says it; `redact` and `mask` put `[TYPE]` there, which is not put back. Default `{default: allow, SECRET: mask}`.',
+      ),
     minScore: z
       .number()
       .min(0)

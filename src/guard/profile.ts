@@ -5,6 +5,8 @@ export interface GuardProfile {
   readonly name: string
   /** By entity type; `default` applies to types that are not listed. */
   readonly actions: Readonly<Record<string, GuardAction>>
+  /** The same for what a model says; what is replaced there is masked, and can not be put back. */
+  readonly output: Readonly<Record<string, GuardAction>>
   /** Findings that are less sure than this are left alone. 0 to 1, default 0.5. */
   readonly minScore: number
   /** When the managed check is asked: about everything new, about requests of some risk, about a share of texts, never. */

@@ -28,6 +28,7 @@ function profile(actions: Readonly<Record<string, GuardAction>>): GuardProfile {
   return {
     name: 'test',
     actions,
+    output: {},
     minScore: 0.5,
     managed: 'off',
     riskFrom: 0.5,

@@ -159,13 +159,18 @@ export class Recorder {
     this.#target = target
   }
 
-  /** Hands the answer on and closes the entry at its end: read to the end, broken, or left early. */
-  follow(answer: AsyncIterable<Batch>): AsyncIterable<Batch> {
+  /**
+   * Hands the answer on and closes the entry at its end: read to the end, broken, or left early. `found` says what was
+   * found in it by then.
+   */
+  follow(answer: AsyncIterable<Batch>, found?: () => readonly FindingCount[]): AsyncIterable<Batch> {
     const source = answer[Symbol.asyncIterator]()
     const streamStart = performance.now()
     const place = this.#target === undefined ? this.#here : placeName(this.#target.place)
     const ended = (): void => {
-      if (this.#closing === undefined) this.#time('stream', streamStart, place)
+      if (this.#closing !== undefined) return
+      this.#time('stream', streamStart, place)
+      if (found !== undefined) this.found(found())
     }
     const next = async (): Promise<IteratorResult<Batch>> => {
       try {

@@ -26,6 +26,7 @@ export const command: Command = {
     const profile: GuardProfile = {
       name,
       actions,
+      output: {},
       minScore: 0.5,
       managed: 'off',
       riskFrom: 0.5,

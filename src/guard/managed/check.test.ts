@@ -13,6 +13,7 @@ import { createVerdictCache } from './verdicts.ts'
 const PROFILE: GuardProfile = {
   name: 'test',
   actions: { default: 'redact' },
+  output: {},
   minScore: 0.5,
   managed: 'always',
   riskFrom: 0.5,
