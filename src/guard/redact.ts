@@ -26,13 +26,15 @@ export interface Redaction {
   readonly vault: LazyVault
   readonly tally: FindingTally
   readonly where: FindingCount['where']
+  /** False for texts whose values the caller may not learn: a system prompt's. Default true. */
+  readonly restorable?: boolean
 }
 
 /** The text with every finding treated as the profile says; `block` findings are replaced too, the caller decides. */
 export function redact(
   text: string,
   findings: readonly Finding[],
-  { profile, vault, tally, where }: Redaction,
+  { profile, vault, tally, where, restorable = true }: Redaction,
 ): string {
   let clean = ''
   let from = 0
@@ -43,13 +45,19 @@ export function redact(
     tally.add(finding.type, action, where, profile.shadow)
     if (action === 'flag' || profile.shadow) continue
     clean +=
-      text.slice(from, finding.start) + replacement(action, finding, text.slice(finding.start, finding.end), vault)
+      text.slice(from, finding.start) +
+      replacement(action, finding, text.slice(finding.start, finding.end), { vault, restorable })
     from = finding.end
   }
   return from === 0 ? text : clean + text.slice(from)
 }
 
-function replacement(action: GuardAction, finding: Finding, value: string, vault: LazyVault): string {
+function replacement(
+  action: GuardAction,
+  finding: Finding,
+  value: string,
+  { vault, restorable }: { readonly vault: LazyVault; readonly restorable: boolean },
+): string {
   if (action === 'mask') return `[${finding.type}]`
   const own = vault.opened()
   if (own.isFull) {
@@ -58,5 +66,5 @@ function replacement(action: GuardAction, finding: Finding, value: string, vault
       'the conversation holds more personal data than can be replaced, begin a new one',
     )
   }
-  return own.placeholder(finding.type, value, finding.type !== 'SECRET')
+  return own.placeholder(finding.type, value, restorable && finding.type !== 'SECRET')
 }

@@ -181,3 +181,17 @@ test('nothing but the guard makes text that a model may be given', () => {
     ({ ask: request })
   assert.equal(typeof forge, 'function')
 })
+
+test('a value first seen in a system prompt is not put back, whoever repeats it; one of the caller is', () => {
+  const vault = lazy('system')
+  const system = (text: string): Message => ({ role: 'system', parts: [{ type: 'text', text }] })
+  const draft = screen(
+    ask([user(`I am eve@example.com, is ${MAIL} yours?`), system(`the boss is ${MAIL}`)]),
+    REDACT,
+    vault,
+  )
+  const found = [...JSON.stringify(draft.ask.messages).matchAll(/<EMAIL_ADDRESS_\d{5}>/g)].map(([one]) => one)
+  assert.equal(found.length, 3)
+  assert.equal(found[1], found[2])
+  assert.deepEqual([vault.original(found[0] ?? ''), vault.original(found[1] ?? '')], ['eve@example.com', undefined])
+})

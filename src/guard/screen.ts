@@ -30,7 +30,7 @@ export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault): Draft
   const redaction: Redaction = { profile, vault, tally, where: 'prompt' }
   const clean: Ask = {
     ...ask,
-    messages: ask.messages.map((message) => cleanMessage(message, redaction)),
+    messages: cleanMessages(ask.messages, redaction),
     tools: ask.tools.map((tool) => cleanTool(tool, redaction)),
     rest: cleanRecord(ask.rest, redaction),
   }
@@ -104,15 +104,16 @@ function furtherCleaned(
   tally: FindingTally,
 ): Ask {
   const redaction: Redaction = { profile, vault, tally, where: 'prompt' }
-  const treat = (text: string): string => redact(text, further.get(text) ?? [], redaction)
   return {
     ...ask,
-    messages: ask.messages.map((message) => ({
-      ...message,
-      parts: message.parts.map((part) =>
+    messages: ask.messages.map((message) => {
+      const own = message.role === 'system' ? { ...redaction, restorable: false } : redaction
+      const treat = (text: string): string => redact(text, further.get(text) ?? [], own)
+      const parts = message.parts.map((part) =>
         part.type === 'tool-call' ? { ...part, arguments: treat(part.arguments) } : { ...part, text: treat(part.text) },
-      ),
-    })),
+      )
+      return { ...message, parts }
+    }),
   }
 }
 
@@ -123,7 +124,16 @@ function withGrounding(messages: readonly Message[], text: string): Message[] {
   return [...messages.slice(0, lead), { role: 'system', parts: [{ type: 'text', text }] }, ...messages.slice(lead)]
 }
 
-function cleanMessage(message: Message, redaction: Redaction): Message {
+/** System messages first, wherever they stand: what was seen there first is decided there. */
+function cleanMessages(messages: readonly Message[], redaction: Redaction): Message[] {
+  const clean = new Map<Message, Message>()
+  for (const message of messages) if (message.role === 'system') clean.set(message, cleanMessage(message, redaction))
+  return messages.map((message) => clean.get(message) ?? cleanMessage(message, redaction))
+}
+
+function cleanMessage(message: Message, given: Redaction): Message {
+  // What an application tells the model is not for its user: a value first seen there is not put back.
+  const redaction = message.role === 'system' ? { ...given, restorable: false } : given
   const parts = message.parts.map((part) => cleanPart(part, redaction))
   return message.rest === undefined
     ? { role: message.role, parts }
