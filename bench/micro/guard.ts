@@ -37,6 +37,7 @@ function redacting(): MicroResult {
     name: 'bench',
     actions: {},
     output: {},
+    triage: { injection: 'off', toxicity: 'off' },
     minScore: 0.5,
     managed: 'off',
     riskFrom: 0.5,

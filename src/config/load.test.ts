@@ -208,6 +208,7 @@ test('the least configuration is fine and gets its defaults', () => {
   assert.deepEqual(config.guard.profiles['balanced'], {
     actions: { default: 'redact' },
     output: { default: 'allow', SECRET: 'mask' },
+    triage: { injection: 'off', toxicity: 'off' },
     minScore: 0.5,
     managed: 'off',
     severity: 4,

@@ -276,6 +276,18 @@ const profile = z
       .describe(
         'When the managed services are asked about new texts: `always`, `by-risk` (when the in-process detectors see some), `sample` (a share), `off`. Default `always`.',
       ),
+    triage: z
+      .strictObject({
+        injection: z
+          .enum(['off', 'flag', 'block'])
+          .default('off')
+          .describe('Attempts to give the model orders. Default `off`.'),
+        toxicity: z.enum(['off', 'flag', 'block']).default('off').describe('Toxic texts. Default `off`.'),
+      })
+      .prefault({})
+      .describe(
+        'A first look by small models in-process: a triage, no protection (docs/guard.md says how good it is).',
+      ),
     riskFrom: z.number().min(0).max(1).default(0.5).describe('Risk from which `by-risk` asks. Default 0.5.'),
     sample: z.number().min(0).max(1).default(0.1).describe('Share of texts that `sample` asks about. Default 0.1.'),
     passages: z

@@ -9,6 +9,8 @@ export interface GuardProfile {
   readonly output: Readonly<Record<string, GuardAction>>
   /** Findings that are less sure than this are left alone. 0 to 1, default 0.5. */
   readonly minScore: number
+  /** What happens when a prompt looks like an attempt to give the model orders, or toxic, to the models in-process. Default off. */
+  readonly triage: { readonly injection: 'off' | 'flag' | 'block'; readonly toxicity: 'off' | 'flag' | 'block' }
   /** When the managed check is asked: about everything new, about requests of some risk, about a share of texts, never. */
   readonly managed: 'always' | 'by-risk' | 'sample' | 'off'
   /** Risk from which `by-risk` asks, 0 to 1. Default 0.5. */

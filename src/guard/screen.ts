@@ -4,6 +4,7 @@ import { Refusal } from '#contract/refusal.ts'
 import type { Finding, FindingCount, Screened } from '#contract/screened.ts'
 import { RULES_VERSION, scan } from '#detect/scan.ts'
 import { groundingText } from './grounding.ts'
+import { firstLook } from './look.ts'
 import type { GuardProfile } from './profile.ts'
 import { FindingTally, type Redaction, redact } from './redact.ts'
 import type { LazyVault } from './vault.ts'
@@ -16,7 +17,7 @@ export interface Draft {
   readonly vault: LazyVault
   /** Types whose action is `block`: `admit` refuses when there are any. */
   readonly blocking: readonly string[]
-  /** How risky the prompt looks to the in-process heuristics, 0 to 1: decides whether `by-risk` profiles ask further. */
+  /** How risky the prompt looks, 0 to 1; 1 when something was found: decides whether `by-risk` profiles ask further. */
   readonly risk: number
 }
 
@@ -34,23 +35,19 @@ export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault): Draft
     tools: ask.tools.map((tool) => cleanTool(tool, redaction)),
     rest: cleanRecord(ask.rest, redaction),
   }
+  const look = firstLook(clean, profile, tally)
   const found = tally.list()
   const blocking = found.filter(({ action }) => action === 'block').map(({ type }) => type)
-  return { ask: clean, found, profile, vault, blocking, risk: riskOf(found) }
-}
-
-/** A prompt in which something was found that a stranger could want is looked at again. */
-function riskOf(found: readonly FindingCount[]): number {
-  return found.length > 0 ? 1 : 0
+  return { ask: clean, found, profile, vault, blocking, risk: found.length > 0 ? 1 : look }
 }
 
 /** @throws {Refusal} GUARD_BLOCKED when the profile blocks something that was found. */
 export function admit(draft: Draft): void {
   if (draft.blocking.length === 0) return
-  const kinds = draft.found
-    .filter(({ action }) => action === 'block')
-    .map(({ type, count }) => `${count} ${type}`)
-    .join(', ')
+  const blocked = draft.found.filter(({ action }) => action === 'block')
+  const kinds = blocked.map(({ type, count }) => `${count} ${type}`).join(', ')
+  if (blocked.every(({ type }) => type === 'PROMPT_INJECTION' || type === 'TOXICITY'))
+    throw new Refusal('GUARD_BLOCKED', `the prompt looks like ${kinds}, rephrase it`, { param: 'messages' })
   throw new Refusal('GUARD_BLOCKED', `the prompt holds ${kinds}, remove it and rotate what was real`, {
     param: 'messages',
   })

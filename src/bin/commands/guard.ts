@@ -27,6 +27,7 @@ export const command: Command = {
       name,
       actions,
       output: {},
+      triage: { injection: 'off', toxicity: 'off' },
       minScore: 0.5,
       managed: 'off',
       riskFrom: 0.5,

@@ -14,6 +14,7 @@ const PROFILE: GuardProfile = {
   name: 'test',
   actions: { default: 'redact' },
   output: {},
+  triage: { injection: 'off', toxicity: 'off' },
   minScore: 0.5,
   managed: 'always',
   riskFrom: 0.5,
