@@ -18,6 +18,11 @@ export class Restorer {
     this.#escape = escape
   }
 
+  /** Characters that are held back. */
+  get waiting(): number {
+    return this.#held.length
+  }
+
   /** What may go on now. */
   push(text: string): string {
     return this.#run(this.#held === '' ? text : this.#held + text, false)

@@ -196,3 +196,33 @@ test('through a plane: what Language names never reaches the model, and comes ba
     await outer.close()
   }
 })
+
+test('in a conversation of twenty turns each message is paid once, and what that saved is counted', async (context) => {
+  await withPlane({}, async (plane) => {
+    const messages: { role: string; content: string }[] = []
+    for (let turn = 0; turn < 20; turn += 1) {
+      messages.push({ role: 'user', content: `question number ${turn} about the travel policy` })
+      const answer = await post(
+        plane.url,
+        '/v1/chat/completions',
+        plane.key,
+        JSON.stringify({ model: 'chat', messages }),
+      )
+      assert.equal(answer.status, 200)
+      messages.push({ role: 'assistant', content: `answer number ${turn}` })
+    }
+    const asked = plane.clouds.requests
+      .last('content-safety')
+      .flatMap(({ body }) => String(asRecord(parseJson(body))?.['text']).split('\n\n'))
+    assert.equal(asked.length, 39)
+    assert.equal(new Set(asked).size, 39)
+    const metrics = await (await fetch(`${plane.url}/metrics`)).text()
+    const usd = (name: string): number =>
+      Number(new RegExp(`^${name}\\{mode="always"\\} (\\S+)$`, 'm').exec(metrics)?.[1] ?? Number.NaN)
+    const [paid, saved] = [usd('thinplane_safety_usd_total'), usd('thinplane_safety_saved_usd_total')]
+    // 400 texts stood in the twenty requests.
+    assert.ok(Math.abs(saved - (361 * 0.38) / 1000) < 1e-9)
+    assert.ok(paid > 0 && paid < saved / 9)
+    context.diagnostic(`paid ${paid.toFixed(5)} USD, saved ${saved.toFixed(5)} USD`)
+  })
+})
