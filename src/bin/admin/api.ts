@@ -108,6 +108,11 @@ export async function answerApi(deps: ApiDeps, request: PageRequest): Promise<Pa
     noteRefusal(deps, operation, asker, id)
     throw error
   }
+  // What would have to be recorded and can not be is not done.
+  if (!isLooking(operation) && deps.notReady() !== undefined)
+    throw new Refusal('RECORD_UNAVAILABLE', 'the audit trail can not be written, so nothing is changed', {
+      retryAfterS: 5,
+    })
   try {
     return await HANDLERS[operation](deps, { request, asker, id })
   } catch (error) {
@@ -122,9 +127,14 @@ export function actorOf({ via, tenant, subject }: Principal): string {
   return `${via}:${tenant}/${subject}`
 }
 
+/** What pages do every few seconds. */
+function isLooking(operation: Operation): boolean {
+  return operation === 'GET /admin/v1/status' || operation === 'GET /admin/v1/requests'
+}
+
 /** Somebody tried to change keys or the deny list, or to read an entry, without the role. Pages that look are no event. */
 function noteRefusal(deps: ApiDeps, operation: Operation, asker: Principal, id: string): void {
-  if (operation === 'GET /admin/v1/status' || operation === 'GET /admin/v1/requests') return
+  if (isLooking(operation)) return
   const kind = operation.includes('/keys') ? 'key' : operation.includes('/denied') ? 'deny' : 'audit-read'
   note(deps, { kind, action: 'tried', actor: actorOf(asker), subjectId: id, outcome: 'refused', detail: { operation } })
 }
@@ -180,7 +190,8 @@ function isFirstInAWhile({ recent }: ApiDeps, asker: Principal): boolean {
 function withheld(entry: Entry, { tenant, subject }: Principal): Entry {
   const { principal } = entry
   if (principal === undefined || (principal.tenant === tenant && principal.subject === subject)) return entry
-  return { ...entry, principal: { ...principal, subject: '', client: '', credentialId: '' }, receipt: undefined }
+  const nobody = { ...principal, subject: '', client: '', credentialId: '' }
+  return { ...entry, principal: nobody, peer: '', receipt: undefined }
 }
 
 function readRequest(deps: ApiDeps, { asker, id }: Asked): PageAnswer {
