@@ -4,7 +4,7 @@ import type { LoadedConfig } from '#config/load.ts'
 import type { Config } from '#config/schema.ts'
 import { regionOf } from '#planner/regions.ts'
 import { type PolicyEngine, createPolicyEngine } from '#policy/engine.ts'
-import { loadPolicies } from '#policy/load.ts'
+import { type ValidatedSets, loadPolicies } from '#policy/load.ts'
 import { type Moment, createClock } from '#policy/moment.ts'
 import type { GuardOrder } from '#policy/obligations.ts'
 import { packFolder } from '#policy/packs.ts'
@@ -29,12 +29,16 @@ export function policyFolders({ config, resolve }: LoadedConfig): string[] {
 
 /**
  * Makes the policies of a configuration ready. `folders` replaces those that it names.
- * @throws {PolicyProblems}
+ * `validated` knows sets that need no second validation. @throws {PolicyProblems}
  */
-export async function setUpPolicy(loaded: LoadedConfig, folders = policyFolders(loaded)): Promise<PolicySetup> {
+export async function setUpPolicy(
+  loaded: LoadedConfig,
+  folders = policyFolders(loaded),
+  validated?: ValidatedSets,
+): Promise<PolicySetup> {
   const { config } = loaded
   return {
-    engine: await createPolicyEngine(await loadPolicies(folders)),
+    engine: await createPolicyEngine(await loadPolicies(folders, validated)),
     aliases: new Map(
       Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [
         name,

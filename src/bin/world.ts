@@ -18,6 +18,7 @@ import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf, tokenSourcesOf } from './identity-world.ts'
 import { managedServices, planesOf } from './managed-services.ts'
 import { setUpPolicy } from './policy-setup.ts'
+import { validatedSets } from './validated-sets.ts'
 
 /** What outlives a reload of the configuration. */
 export interface Lasting {
@@ -51,7 +52,7 @@ export interface Built {
  */
 export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promise<Built> {
   const { config } = loaded
-  const policy = await setUpPolicy(loaded)
+  const policy = await setUpPolicy(loaded, undefined, validatedSets(loaded.resolve(config.data)))
   const { engine } = policy
   const profiles = new Map(
     Object.entries(config.guard.profiles).map(([name, profile]): [string, GuardProfile] => [

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
@@ -38,11 +39,17 @@ export function cedar() {
   return import('@cedar-policy/cedar-wasm/nodejs')
 }
 
+/** Sets that were validated before, by digest: validating one again costs a start some 200 ms. */
+export interface ValidatedSets {
+  has(digest: string): boolean
+  add(digest: string): void
+}
+
 /**
  * Reads every `*.cedar` file of the folders and validates all of them together against the schema.
  * @throws {PolicyProblems} with all that is wrong; nothing is used then.
  */
-export async function loadPolicies(folders: readonly string[]): Promise<LoadedPolicies> {
+export async function loadPolicies(folders: readonly string[], validated?: ValidatedSets): Promise<LoadedPolicies> {
   const policies = new Map<string, LoadedPolicy>()
   const problems: string[] = []
   for (const folder of folders) {
@@ -50,7 +57,11 @@ export async function loadPolicies(folders: readonly string[]): Promise<LoadedPo
     if (names.length === 0) problems.push(`${folder}: there is no \`.cedar\` file, so nothing would be decided by it`)
     for (const name of names) await loadFile(join(folder, name), name, policies, problems)
   }
-  if (problems.length === 0) problems.push(...(await validate(policies)))
+  if (problems.length === 0) {
+    const digest = await digestOf(policies)
+    if (validated?.has(digest) !== true) problems.push(...(await validate(policies)))
+    if (problems.length === 0) validated?.add(digest)
+  }
   if (problems.length > 0) throw new PolicyProblems(problems)
   return { policies, reads: readsOf([...policies.values()].map(({ json }) => json)) }
 }
@@ -100,6 +111,12 @@ async function loadFile(
     policies.set(id, { id, text: policyText, json: json.json, file, line, ...obligations })
     from += policyText.length
   }
+}
+
+/** Of everything that validation depends on: the engine, the schema and the texts. */
+async function digestOf(policies: ReadonlyMap<string, LoadedPolicy>): Promise<string> {
+  const { getCedarVersion } = await cedar()
+  return hash('sha256', JSON.stringify([getCedarVersion(), POLICY_SCHEMA, staticPolicies(policies)]), 'hex')
 }
 
 async function validate(policies: ReadonlyMap<string, LoadedPolicy>): Promise<string[]> {

@@ -486,3 +486,16 @@ test('a credential stays within its scope, also when policy permits its owner mo
     message: /collection `docs`/,
   })
 })
+
+test('a set that was validated is not validated again, and another one is', () =>
+  withPolicies({ 'a.cedar': ALL }, async (folder) => {
+    const known = new Set<string>()
+    const sets = { has: (digest: string) => known.has(digest), add: (digest: string) => void known.add(digest) }
+    await loadPolicies([folder], sets)
+    assert.equal(known.size, 1)
+    await loadPolicies([folder], sets)
+    assert.equal(known.size, 1)
+    await writeFile(join(folder, 'a.cedar'), `${ALL} permit (principal, action, resource) when { principal.age > 3 };`)
+    await assert.rejects(loadPolicies([folder], sets), PolicyProblems)
+    assert.equal(known.size, 1)
+  }))
