@@ -2,6 +2,7 @@ import type { Credential, Cross } from '#contract/crossing.ts'
 import type { Permit } from '#contract/permit.ts'
 import type { Config } from '#config/schema.ts'
 import { bedrockChecks } from '#guard/managed/bedrock-checks.ts'
+import { bedrockGuardrail } from '#guard/managed/bedrock-guardrail.ts'
 import { contentSafety } from '#guard/managed/content-safety.ts'
 import { language } from '#guard/managed/language.ts'
 import type { ManagedService } from '#guard/managed/service.ts'
@@ -26,12 +27,16 @@ export function managedServices({ guard }: Config, cross: Cross, lookUp: LookUp)
     const credential = lookUp(guard.bedrockChecks.credential, 'guard.bedrockChecks.credential')
     services.push(bedrockChecks({ ...guard.bedrockChecks, credential }, cross))
   }
+  if (guard.bedrockGuardrail !== undefined) {
+    const credential = lookUp(guard.bedrockGuardrail.credential, 'guard.bedrockGuardrail.credential')
+    services.push(bedrockGuardrail({ ...guard.bedrockGuardrail, credential }, cross))
+  }
   return services
 }
 
 /** The planes beside the models that see a request's text: an obligation to stay in a jurisdiction binds them too. */
 export function planesOf(config: Config, profiles: ReadonlyMap<string, GuardProfile>): PolicyOptions['planes'] {
-  const { contentSafety: safety, language: names, bedrockChecks: checks } = config.guard
+  const { contentSafety: safety, language: names, bedrockChecks: checks, bedrockGuardrail: rail } = config.guard
   const asks = ({ guardProfile }: Permit): boolean => profiles.get(guardProfile)?.managed !== 'off'
   const data = config.context && {
     name: 'data plane',
@@ -42,6 +47,7 @@ export function planesOf(config: Config, profiles: ReadonlyMap<string, GuardProf
     safety && { name: 'managed safety check', place: safety.place, sees: asks },
     names && { name: 'managed check for personal data', place: names.place, sees: asks },
     checks && { name: 'managed check of Bedrock', place: checks.place, sees: asks },
+    rail && { name: 'guardrail of Bedrock', place: rail.place, sees: asks },
     data,
   ].filter((plane) => plane !== undefined)
 }

@@ -152,7 +152,7 @@ const rows: readonly (readonly [
     [
       3,
       'guard.profiles.balanced',
-      'it asks the managed check, but none is set: set `guard.contentSafety`, `guard.language` or `guard.bedrockChecks`, or write `managed: off`',
+      'it asks the managed check, but none is set: set `guard.contentSafety`, `guard.language`, `guard.bedrockChecks` or `guard.bedrockGuardrail`, or write `managed: off`',
     ],
   ],
   [

@@ -139,13 +139,13 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
     ['guard', 'defaultProfile'],
     `there is no such profile, ${known(config.guard.profiles)}`,
   )
-  const { contentSafety, language, bedrockChecks } = config.guard
-  if (contentSafety === undefined && language === undefined && bedrockChecks === undefined) {
+  const { contentSafety, language, bedrockChecks, bedrockGuardrail } = config.guard
+  if ([contentSafety, language, bedrockChecks, bedrockGuardrail].every((service) => service === undefined)) {
     for (const [profileName, profile] of Object.entries(config.guard.profiles)) {
       must(
         profile.managed === 'off',
         ['guard', 'profiles', profileName],
-        'it asks the managed check, but none is set: set `guard.contentSafety`, `guard.language` or `guard.bedrockChecks`, or write `managed: off`',
+        'it asks the managed check, but none is set: set `guard.contentSafety`, `guard.language`, `guard.bedrockChecks` or `guard.bedrockGuardrail`, or write `managed: off`',
       )
     }
   }

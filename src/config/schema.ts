@@ -401,6 +401,30 @@ const guard = z
       .describe(
         'Guardrail checks of Amazon Bedrock, which need no guardrail resource: an alternative to the Azure pair.',
       ),
+    bedrockGuardrail: z
+      .strictObject({
+        endpoint: url.describe('Regional endpoint of Bedrock Runtime.'),
+        guardrail: z
+          .string()
+          .regex(
+            /^([a-z0-9]{1,100}|arn:aws[a-z-]{0,20}:bedrock:[a-z0-9-]{1,20}:\d{12}:guardrail\/[a-z0-9]{1,100})$/,
+            'give the id or the ARN of the guardrail',
+          )
+          .describe('Id or ARN of the guardrail. What it blocks and replaces is set there.'),
+        guardrailVersion: z
+          .string()
+          .regex(/^([1-9]\d{0,7}|DRAFT)$/, 'write a version in quotes, such as `"1"`, or `DRAFT`')
+          .describe('Version of the guardrail: a number as text, or `DRAFT`.'),
+        place: place.default({ cloud: 'aws', region: 'us-east-1' }),
+        credential,
+        timeoutMs: ms(3000, 'No answer within this counts as none.'),
+        usdPerThousandRecords: usdPerThousand(
+          0.25,
+          'content filters 0.15 and personal data 0.10, AWS price list 2026-11; other policies of the guardrail cost more',
+        ),
+      })
+      .optional()
+      .describe('A guardrail of Amazon Bedrock (`ApplyGuardrail`), where its topics, words and filters are wanted.'),
   })
   .prefault({})
   .describe('What is found in texts and what happens to it.')

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Place } from '#contract/place.ts'
 import { brokenFrame, converseBody, converseStream, exceptionFrame } from './bedrock-converse.ts'
 import { ConverseProblem, readConverseRequest } from './bedrock-request.ts'
+import { applyGuardrail } from './bedrock-apply-guardrail.ts'
 import { guardrailChecks } from './bedrock-guardrail-checks.ts'
 import { checkSignature } from './aws-signature.ts'
 import type { BedrockOptions } from './options.ts'
@@ -10,6 +11,9 @@ import { json, type BodyReply, type Reply, type Service, type SimRequest } from 
 
 const ROUTE = /^\/model\/([^/]+)\/(converse|converse-stream)$/
 const CHECKS_PATH = '/guardrail-checks/invoke'
+const GUARDRAIL = /^\/guardrail\/([^/]+)\/version\/([^/]+)\/apply$/
+const GUARDRAIL_ID = /^([a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:\d{12}:guardrail\/[a-z0-9]+)$/
+const GUARDRAIL_VERSION = /^([1-9]\d{0,7}|DRAFT)$/
 const MODEL_ID = /^(arn:aws[^:]*:(bedrock|sagemaker):.+|[a-zA-Z0-9._:-]+)$/
 const TYPE_NAMESPACE = 'http://internal.amazon.com/coral/com.amazon.bedrock/'
 
@@ -31,7 +35,7 @@ const STREAM_EXCEPTIONS: Readonly<Record<number, string>> = {
   503: 'serviceUnavailableException',
 }
 
-/** Amazon Bedrock Runtime: Converse, ConverseStream and InvokeGuardrailChecks. */
+/** Amazon Bedrock Runtime: Converse, ConverseStream, InvokeGuardrailChecks and ApplyGuardrail. */
 export function bedrock(place: Place, options: BedrockOptions): Service {
   return {
     name: 'bedrock',
@@ -53,7 +57,13 @@ export function bedrock(place: Place, options: BedrockOptions): Service {
 
 function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Reply> {
   const route = ROUTE.exec(request.path)
-  if (request.path === CHECKS_PATH && request.method === 'POST') return checks(request, options)
+  if (request.path === CHECKS_PATH && request.method === 'POST') return judged(request, options, guardrailChecks)
+  const guardrail = GUARDRAIL.exec(request.path)
+  if (guardrail !== null && request.method === 'POST') {
+    if (!GUARDRAIL_ID.test(decoded(guardrail[1] ?? ''))) return invalid('the guardrail identifier is not valid')
+    if (!GUARDRAIL_VERSION.test(decoded(guardrail[2] ?? ''))) return invalid('the guardrail version is not valid')
+    return judged(request, options, applyGuardrail)
+  }
   if (route === null || request.method !== 'POST') {
     return failure(404, 'UnknownOperationException', 'there is no such operation')
   }
@@ -74,12 +84,11 @@ function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Re
   }
 }
 
-/** Stateless checks, which need no guardrail resource. */
-function checks(request: SimRequest, options: BedrockOptions): BodyReply {
+function judged(request: SimRequest, options: BedrockOptions, judge: (body: unknown) => unknown): BodyReply {
   const denied = authorize(request, options)
   if (denied !== undefined) return denied
   try {
-    return json(200, guardrailChecks(JSON.parse(request.text)))
+    return json(200, judge(JSON.parse(request.text)))
   } catch (error) {
     return invalid(error instanceof z.ZodError ? (error.issues[0]?.message ?? 'not valid') : 'not JSON')
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Cross } from '#contract/crossing.ts'
 import { test, type TestContext } from 'node:test'
 import { EventStreamDecoder, type EventStreamMessage } from '#kit/event-stream.ts'
 import { amzDate, signV4 } from '#kit/sigv4.ts'
@@ -9,6 +10,8 @@ import { ownTrip } from '#bin/own-trip.ts'
 import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
 import { bedrockChecks } from '#guard/managed/bedrock-checks.ts'
+import { bedrockGuardrail } from '#guard/managed/bedrock-guardrail.ts'
+import type { ManagedService, ServiceAccess } from '#guard/managed/service.ts'
 import { Secret } from '#kit/secret.ts'
 import { contract } from './contracts.ts'
 
@@ -143,18 +146,33 @@ test('errors have the status that the service model gives their type', async (co
   })
 })
 
-test('guardrail checks: what we send and what the stand-in answers meet the service model', async (context) => {
-  const model = serviceModel(context)
-  if (model === undefined) return
-  await withClouds({}, async (clouds) => {
-    const { bedrock } = clouds.settings
-    const border = openBorder({
-      from: { cloud: 'azure', region: 'eastus' },
-      rules: DEFAULT_RULES,
-      egressMicroUsd: () => 0,
-    })
-    const service = bedrockChecks(
-      {
+const checksOf: readonly (readonly [
+  operation: string,
+  make: (access: ServiceAccess, cross: Cross) => ManagedService,
+])[] = [
+  ['InvokeGuardrailChecks', (access, cross) => bedrockChecks({ ...access, minScore: 0.5, sensitive: true }, cross)],
+  [
+    'ApplyGuardrail',
+    (access, cross) =>
+      bedrockGuardrail(
+        { ...access, guardrail: 'arn:aws:bedrock:us-east-1:123456789012:guardrail/abc1', guardrailVersion: '1' },
+        cross,
+      ),
+  ],
+]
+
+for (const [operation, make] of checksOf) {
+  test(`${operation}: what we send and what the stand-in answers meet the service model`, async (context) => {
+    const model = serviceModel(context)
+    if (model === undefined) return
+    await withClouds({}, async (clouds) => {
+      const { bedrock } = clouds.settings
+      const border = openBorder({
+        from: { cloud: 'azure', region: 'eastus' },
+        rules: DEFAULT_RULES,
+        egressMicroUsd: () => 0,
+      })
+      const access: ServiceAccess = {
         endpoint: clouds.urls.bedrock,
         place: { cloud: 'aws', region: bedrock.region },
         credential: {
@@ -166,19 +184,23 @@ test('guardrail checks: what we send and what the stand-in answers meet the serv
         },
         timeoutMs: 2000,
         usdPerThousandRecords: 1,
-        minScore: 0.5,
-        sensitive: true,
-      },
-      async (trip, request) => {
-        assert.deepEqual(model.problems('InvokeGuardrailChecksRequest', JSON.parse(request.body ?? '')), [])
+      }
+      const service = make(access, async (trip, request) => {
+        const sent = JSON.parse(request.body ?? '') as Record<string, unknown>
+        const inPath = operation === 'ApplyGuardrail' ? { guardrailIdentifier: 'abc1', guardrailVersion: '1' } : {}
+        assert.deepEqual(model.problems(`${operation}Request`, { ...sent, ...inPath }), [])
         const answer = await border.cross(trip, request)
         const text = await answer.text()
-        assert.deepEqual(model.problems('InvokeGuardrailChecksResponse', JSON.parse(text)), [])
+        assert.equal(answer.status, 200, text)
+        assert.deepEqual(model.problems(`${operation}Response`, JSON.parse(text)), [])
         return { ...answer, text: () => Promise.resolve(text) }
-      },
-    )
-    const { spans } = await service.judge([{ text: 'ask Maria Lindqvist', kind: 'prompt' }], ownTrip())
-    assert.equal(spans[0]?.length, 1)
-    await border.close(100)
+      })
+      const judge = (text: string) => service.judge([{ text, kind: 'prompt' }], ownTrip())
+      assert.equal((await judge('ask Maria Lindqvist')).spans[0]?.length, 1)
+      assert.ok([...(await judge('they are vermin')).severities.values()].some((severity) => severity >= 4))
+      const calm = await judge('what is the capital of France?')
+      assert.ok([...calm.severities.values()].every((severity) => severity === 0))
+      await border.close(100)
+    })
   })
-})
+}

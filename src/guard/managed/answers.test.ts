@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Cross, Trip } from '#contract/crossing.ts'
 import { bedrockChecks } from './bedrock-checks.ts'
+import { bedrockGuardrail } from './bedrock-guardrail.ts'
 import { contentSafety } from './content-safety.ts'
 import { language } from './language.ts'
 import type { ManagedService, Segment } from './service.ts'
@@ -28,6 +29,7 @@ const makers: Readonly<Record<string, (cross: Cross) => ManagedService>> = {
   shield: (cross) => contentSafety({ ...ACCESS, blocklists: [], shields: true }, cross),
   language: (cross) => language({ ...ACCESS, language: 'en', minScore: 0.5 }, cross),
   bedrock: (cross) => bedrockChecks({ ...ACCESS, minScore: 0.5, sensitive: true }, cross),
+  guardrail: (cross) => bedrockGuardrail({ ...ACCESS, guardrail: 'abc', guardrailVersion: '1' }, cross),
 }
 
 const CATEGORIES = ['Hate', 'SelfHarm', 'Sexual', 'Violence'].map((category) => ({ category, severity: 0 }))
@@ -48,6 +50,15 @@ const bedrockAnswer = (changes: object): unknown => ({
   },
 })
 const hit = { type: 'NAME', confidenceScore: 1, beginOffset: 0, endOffset: 4, messageIndex: 0, contentIndex: 0 }
+
+const guardrailAnswer = (assessment: object, rest: object = {}): unknown => ({
+  action: 'GUARDRAIL_INTERVENED',
+  assessments: [assessment],
+  ...rest,
+})
+const entityOf = (match: string, action = 'ANONYMIZED') => ({
+  sensitiveInformationPolicy: { piiEntities: [{ type: 'NAME', match, action }] },
+})
 
 const unsafe: readonly (readonly [service: string, what: string, body: unknown])[] = [
   ['analyze', 'an error inside a 200', { error: { code: 'ServerBusy' } }],
@@ -86,6 +97,20 @@ const unsafe: readonly (readonly [service: string, what: string, body: unknown])
     'a score beyond the scale',
     bedrockAnswer({ contentFilter: { results: [{ category: 'HATE', severityScore: 2 }] } }),
   ],
+  ['guardrail', 'an intervention without a reason', guardrailAnswer({})],
+  ['guardrail', 'a text that is not ours', guardrailAnswer(entityOf('Joan'))],
+  ['guardrail', 'an action that nobody knows', guardrailAnswer(entityOf('Jane', 'SHOUTED'))],
+  ['guardrail', 'no action', { assessments: [] }],
+  [
+    'guardrail',
+    'a text that was read in part',
+    { action: 'NONE', assessments: [], guardrailCoverage: { textCharacters: { guarded: 2, total: 4 } } },
+  ],
+  [
+    'guardrail',
+    'a pattern without its text',
+    guardrailAnswer({ sensitiveInformationPolicy: { regexes: [{ name: 'ticket', action: 'ANONYMIZED' }] } }),
+  ],
 ]
 
 for (const [name, what, body] of unsafe) {
@@ -109,4 +134,33 @@ test('good answers of the same shapes are verdicts', async () => {
     (await judge('bedrock', bedrockAnswer({ sensitiveInformation: { results: [hit] } })))?.spans[0]?.length,
     1,
   )
+})
+
+test('a guardrail blocks by what it says, names topics and words by their kind, and is replaced by its matches', async () => {
+  const judge = (body: unknown, text = 'Jane, this is Jane') =>
+    makers['guardrail']?.(answering(body)).judge([{ text, kind: 'prompt' }], {} as Trip)
+  const replaced = await judge(guardrailAnswer(entityOf('Jane')))
+  assert.equal(replaced?.severities.size, 0)
+  assert.deepEqual(
+    replaced?.spans[0]?.map(({ type, start, end }) => [type, start, end]),
+    [
+      ['PERSON', 0, 4],
+      ['PERSON', 14, 18],
+    ],
+  )
+  const blocked = await judge(
+    guardrailAnswer({
+      ...entityOf('Jane', 'BLOCKED'),
+      topicPolicy: { topics: [{ name: 'the merger with Northwind', type: 'DENY', action: 'BLOCKED' }] },
+      wordPolicy: { customWords: [{ match: 'falcon', action: 'BLOCKED' }], managedWordLists: [] },
+      contentPolicy: {
+        filters: [
+          { type: 'PROMPT_ATTACK', confidence: 'HIGH', action: 'BLOCKED' },
+          { type: 'HATE', confidence: 'LOW', action: 'NONE' },
+        ],
+      },
+    }),
+  )
+  assert.deepEqual([...(blocked?.severities.keys() ?? [])].toSorted(), ['PERSON', 'PROMPT_ATTACK', 'TOPIC', 'WORD'])
+  assert.equal((await judge({ action: 'NONE', assessments: [] }))?.severities.size, 0)
 })

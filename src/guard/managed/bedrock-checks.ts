@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Cross } from '#contract/crossing.ts'
 import type { Finding } from '#contract/screened.ts'
+import { BEDROCK_ENTITIES } from './bedrock-entities.ts'
 import { type ManagedService, NoVerdict, type Segment, type ServiceAccess, ask, recordsOf } from './service.ts'
-import { batchesOf, piecesOf } from './pieces.ts'
+import { type Part, batchesOf, partsOf } from './pieces.ts'
 import { ownSpans } from './spans.ts'
 
 export interface BedrockChecksOptions extends ServiceAccess {
@@ -19,25 +20,6 @@ const OVERLAP = 400
 const SCALE = 7
 const FILTERS = ['VIOLENCE', 'HATE', 'SEXUAL', 'MISCONDUCT', 'INSULTS'] as const
 const ATTACKS = ['JAILBREAK', 'PROMPT_INJECTION', 'PROMPT_LEAKAGE'] as const
-/** What is asked for, in the service's names, and ours. */
-const ENTITIES: Readonly<Record<string, string>> = {
-  NAME: 'PERSON',
-  ADDRESS: 'LOCATION',
-  EMAIL: 'EMAIL_ADDRESS',
-  PHONE: 'PHONE_NUMBER',
-  CREDIT_DEBIT_CARD_NUMBER: 'CREDIT_CARD',
-  INTERNATIONAL_BANK_ACCOUNT_NUMBER: 'IBAN_CODE',
-  US_SOCIAL_SECURITY_NUMBER: 'US_SSN',
-  US_PASSPORT_NUMBER: 'US_PASSPORT',
-  US_BANK_ACCOUNT_NUMBER: 'US_BANK_NUMBER',
-  US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER: 'US_ITIN',
-  UK_NATIONAL_HEALTH_SERVICE_NUMBER: 'UK_NHS',
-  UK_NATIONAL_INSURANCE_NUMBER: 'UK_NINO',
-  DRIVER_ID: 'US_DRIVER_LICENSE',
-  PASSWORD: 'SECRET',
-  AWS_SECRET_KEY: 'SECRET',
-}
-
 const score = z.number().min(0).max(1)
 const Scores = z.object({ results: z.array(z.object({ category: z.string(), severityScore: score })) })
 const Answer = z.object({
@@ -62,12 +44,6 @@ const Answer = z.object({
   }),
 })
 
-interface Part {
-  readonly segment: number
-  readonly start: number
-  readonly text: string
-}
-
 /** Amazon Bedrock's guardrail checks, which need no guardrail resource: content, prompt attacks, personal data. */
 export function bedrockChecks(options: BedrockChecksOptions, cross: Cross): ManagedService {
   const { place, usdPerThousandRecords, sensitive, minScore } = options
@@ -77,11 +53,7 @@ export function bedrockChecks(options: BedrockChecksOptions, cross: Cross): Mana
     place,
     usdPerThousandRecords,
     judge: async (segments, trip) => {
-      const parts = segments.flatMap(({ text }, segment) =>
-        piecesOf(text, MAX_CHARS / 2, OVERLAP)
-          .filter((piece) => piece.text !== '')
-          .map((piece): Part => ({ segment, ...piece })),
-      )
+      const parts = partsOf(segments, MAX_CHARS / 2, OVERLAP)
       const batches = batchesOf(parts, 50, MAX_CHARS, ({ text }) => text.length)
       const answers = await Promise.all(
         batches.map(async (batch) => ({
@@ -120,7 +92,9 @@ async function invoke(
       checks: {
         contentFilter: { categories: FILTERS.map((category) => ({ category })) },
         promptAttack: { categories: ATTACKS.map((category) => ({ category })) },
-        ...(sensitive ? { sensitiveInformation: { entities: Object.keys(ENTITIES).map((type) => ({ type })) } } : {}),
+        ...(sensitive
+          ? { sensitiveInformation: { entities: Object.keys(BEDROCK_ENTITIES).map((type) => ({ type })) } }
+          : {}),
       },
     }),
   )
@@ -150,7 +124,7 @@ function collect(hits: Hits, batch: readonly Part[], spans: readonly Finding[][]
     const end = Math.min(part.text.length, Math.max(endOffset, unitsOf(part.text, endOffset)))
     if (end <= start) throw new NoVerdict('gave an offset beyond the message')
     spans[part.segment]?.push({
-      type: ENTITIES[type] ?? type,
+      type: BEDROCK_ENTITIES[type] ?? type,
       start: part.start + start,
       end: part.start + end,
       score: confidenceScore,

@@ -22,6 +22,21 @@ export function piecesOf(text: string, max: number, overlap: number): Piece[] {
   }
 }
 
+/** A piece of one of several texts. */
+export interface Part extends Piece {
+  /** Which of the texts. */
+  readonly segment: number
+}
+
+/** All texts in pieces as `piecesOf` makes them, empty ones left out. */
+export function partsOf(texts: readonly { readonly text: string }[], max: number, overlap: number): Part[] {
+  return texts.flatMap(({ text }, segment) =>
+    piecesOf(text, max, overlap)
+      .filter((piece) => piece.text !== '')
+      .map((piece) => ({ segment, ...piece })),
+  )
+}
+
 /** Where each code point begins. */
 function codePointStarts(text: string): number[] {
   const starts: number[] = []
