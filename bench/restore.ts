@@ -21,6 +21,7 @@ const PROFILE: GuardProfile = {
   riskFrom: 0.5,
   sample: 0,
   passages: false,
+  protectedMaterial: 'off',
   shadow: false,
   severity: 4,
   onUnavailable: 'refuse',

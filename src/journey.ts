@@ -7,6 +7,7 @@ import { type ContextDeps, ground } from '#context/ground.ts'
 import { conversationOf } from '#guard/conversation.ts'
 import { screenOutput } from '#guard/output.ts'
 import type { GuardProfile } from '#guard/profile.ts'
+import { checkAnswer } from '#guard/managed/answer.ts'
 import { type ManagedDeps, admitVerdict, both, check, vet } from '#guard/managed/check.ts'
 import { NO_PASSAGES, admit, screen, scrub, seal } from '#guard/screen.ts'
 import { LazyVault, type Vaults } from '#guard/vault.ts'
@@ -111,7 +112,10 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   recorder.served(answer.target)
 
   const spoken = screenOutput(answer.batches, profile)
-  const restored = restore(spoken.batches, vault, { jsonText: wantsJson(ask.rest['response_format']) })
+  const judged = checkAnswer(world.safety, spoken.batches, profile, trip, (said) =>
+    recorder.checked(both(verdict, said).safety),
+  )
+  const restored = restore(judged, vault, { jsonText: wantsJson(ask.rest['response_format']) })
   return {
     ask,
     target: answer.target.name,

@@ -43,6 +43,7 @@ function redacting(): MicroResult {
     riskFrom: 0.5,
     sample: 0.1,
     passages: true,
+    protectedMaterial: 'off',
     shadow: false,
     severity: 4,
     onUnavailable: 'refuse',

@@ -5,7 +5,8 @@ import { bedrockChecks } from '#guard/managed/bedrock-checks.ts'
 import { bedrockGuardrail } from '#guard/managed/bedrock-guardrail.ts'
 import { contentSafety } from '#guard/managed/content-safety.ts'
 import { language } from '#guard/managed/language.ts'
-import type { ManagedService } from '#guard/managed/service.ts'
+import { protectedMaterial } from '#guard/managed/protected-material.ts'
+import type { AnswerService, ManagedService } from '#guard/managed/service.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import type { PolicyOptions } from '#policy/permit.ts'
 
@@ -34,17 +35,29 @@ export function managedServices({ guard }: Config, cross: Cross, lookUp: LookUp)
   return services
 }
 
+/** What answers are asked about, where a profile wants it. */
+export function answerService({ guard }: Config, cross: Cross, lookUp: LookUp): AnswerService | undefined {
+  if (guard.contentSafety === undefined) return undefined
+  const credential = lookUp(guard.contentSafety.credential, 'guard.contentSafety.credential')
+  return protectedMaterial({ ...guard.contentSafety, credential }, cross)
+}
+
 /** The planes beside the models that see a request's text: an obligation to stay in a jurisdiction binds them too. */
 export function planesOf(config: Config, profiles: ReadonlyMap<string, GuardProfile>): PolicyOptions['planes'] {
   const { contentSafety: safety, language: names, bedrockChecks: checks, bedrockGuardrail: rail } = config.guard
   const asks = ({ guardProfile }: Permit): boolean => profiles.get(guardProfile)?.managed !== 'off'
+  const asksAfter = ({ guardProfile }: Permit): boolean => profiles.get(guardProfile)?.protectedMaterial !== 'off'
   const data = config.context && {
     name: 'data plane',
     place: config.context.place,
     sees: ({ collections }: Permit) => collections.length > 0,
   }
   return [
-    safety && { name: 'managed safety check', place: safety.place, sees: asks },
+    safety && {
+      name: 'managed safety check',
+      place: safety.place,
+      sees: (permit: Permit) => asks(permit) || asksAfter(permit),
+    },
     names && { name: 'managed check for personal data', place: names.place, sees: asks },
     checks && { name: 'managed check of Bedrock', place: checks.place, sees: asks },
     rail && { name: 'guardrail of Bedrock', place: rail.place, sees: asks },

@@ -16,7 +16,7 @@ import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
 import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf, tokenSourcesOf } from './identity-world.ts'
-import { managedServices, planesOf } from './managed-services.ts'
+import { answerService, managedServices, planesOf } from './managed-services.ts'
 import { setUpPolicy } from './policy-setup.ts'
 import { validatedSets } from './validated-sets.ts'
 
@@ -93,7 +93,11 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     }),
     profiles,
     vaults: lasting.vaults,
-    safety: { services: managedServices(config, lasting.cross, credential), verdicts: lasting.verdicts },
+    safety: {
+      services: managedServices(config, lasting.cross, credential),
+      verdicts: lasting.verdicts,
+      answer: answerService(config, lasting.cross, credential),
+    },
     context: config.context && {
       cross: lasting.cross,
       passports: lasting.passports,

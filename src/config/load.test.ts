@@ -216,6 +216,7 @@ test('the least configuration is fine and gets its defaults', () => {
     riskFrom: 0.5,
     sample: 0.1,
     passages: false,
+    protectedMaterial: 'off',
     shadow: false,
   })
 })

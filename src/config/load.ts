@@ -149,6 +149,13 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
       )
     }
   }
+  for (const [profileName, profile] of Object.entries(config.guard.profiles)) {
+    must(
+      profile.protectedMaterial === 'off' || contentSafety !== undefined,
+      ['guard', 'profiles', profileName, 'protectedMaterial'],
+      'Azure AI Content Safety finds protected material, and it is not set: set `guard.contentSafety`, or write `protectedMaterial: off`',
+    )
+  }
   return problems
 }
 

@@ -296,6 +296,12 @@ const profile = z
       .describe(
         'Whether retrieved passages are asked about as well, each once: a call behind the data plane. Default false.',
       ),
+    protectedMaterial: z
+      .enum(['off', 'flag', 'block'])
+      .default('off')
+      .describe(
+        'What happens to an answer that holds protected material: Azure AI Content Safety is asked when the answer is complete, before its end is sent. `block` withholds an answer that is sent whole, and ends a streamed one with an error. Default `off`.',
+      ),
     shadow: z
       .boolean()
       .default(false)

@@ -19,6 +19,8 @@ export interface GuardProfile {
   readonly sample: number
   /** Whether retrieved passages are asked about too, once each. Default false. */
   readonly passages: boolean
+  /** What happens to an answer that holds protected material, asked when it is complete. Default `off`: not asked. */
+  readonly protectedMaterial: 'off' | 'flag' | 'block'
   /** Records what it would have done, and does nothing. Default false. */
   readonly shadow: boolean
   /** Severity (0 to 7) from which the managed check blocks. Default 4, "medium". */

@@ -35,6 +35,7 @@ function profile(actions: Readonly<Record<string, GuardAction>>): GuardProfile {
     riskFrom: 0.5,
     sample: 0.1,
     passages: true,
+    protectedMaterial: 'off',
     shadow: false,
     severity: 4,
     onUnavailable: 'refuse',

@@ -54,3 +54,11 @@ export function severityOf(category: Category, text: string): number {
 export function isAttack(text: string): boolean {
   return ATTACKS.some((pattern) => pattern.test(text))
 }
+
+/** A verse of our own that stands for every protected one. */
+const VERSE = /three clouds went walking over the sea,? one kept the ledger/i
+
+/** Whether the text holds a work that the stand-in knows. */
+export function isProtected(text: string): boolean {
+  return VERSE.test(text)
+}

@@ -1,7 +1,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { Place } from '#contract/place.ts'
-import { CATEGORIES, isAttack, severityOf, type Category } from './content-safety-words.ts'
+import { CATEGORIES, isAttack, isProtected, severityOf, type Category } from './content-safety-words.ts'
 import type { ContentSafetyOptions } from './options.ts'
 import { json, type BodyReply, type Service, type SimRequest } from './service.ts'
 
@@ -12,6 +12,7 @@ const API_VERSION = '2024-09-01'
 const AUDIENCES = ['https://cognitiveservices.azure.com', 'https://cognitiveservices.azure.com/']
 const MAX_CODE_POINTS = 10_000
 const MAX_DOCUMENTS = 5
+const MIN_PROTECTED = 110
 
 const analyzeSchema = z.looseObject({
   text: z.string(),
@@ -26,9 +27,11 @@ const shieldSchema = z.looseObject({
   documents: z.array(z.string()).optional(),
 })
 
+const protectedSchema = z.looseObject({ text: z.string() })
+
 type AnalyzeRequest = z.infer<typeof analyzeSchema>
 
-/** Azure AI Content Safety, 2024-09-01: text:analyze and text:shieldPrompt. */
+/** Azure AI Content Safety, 2024-09-01: text:analyze, text:shieldPrompt and text:detectProtectedMaterial. */
 export function contentSafety(place: Place, options: ContentSafetyOptions, checkToken: CheckToken): Service {
   return {
     name: 'content-safety',
@@ -56,12 +59,15 @@ async function reply(request: SimRequest, options: ContentSafetyOptions, checkTo
   if (!(await isAllowed(request, options.key, checkToken))) {
     return failure(401, '401', 'the key or token of this request is missing or not good for this resource')
   }
-  const operation = /^\/contentsafety\/(text:analyze|text:shieldPrompt)$/.exec(decodeURIComponent(request.path))?.[1]
+  const operation = /^\/contentsafety\/(text:analyze|text:shieldPrompt|text:detectProtectedMaterial)$/.exec(
+    decodeURIComponent(request.path),
+  )?.[1]
   if (operation === undefined || request.query.get('api-version') !== API_VERSION) {
     return failure(404, 'ResourceNotFound', `no such operation: this resource serves api-version ${API_VERSION}`)
   }
   if (request.method !== 'POST') return failure(405, 'MethodNotAllowed', 'this operation is a POST')
   const body = parse(request.text)
+  if (operation === 'text:detectProtectedMaterial') return detectProtected(body)
   return operation === 'text:analyze' ? analyze(body, options.blocklists) : shield(body)
 }
 
@@ -98,6 +104,16 @@ function matches(name: string, items: readonly string[], text: string) {
   return items
     .map((item, index) => ({ blocklistName: name, blocklistItemId: `${name}-${index}`, blocklistItemText: item }))
     .filter((item) => text.toLowerCase().includes(item.blocklistItemText.toLowerCase()))
+}
+
+function detectProtected(body: unknown): BodyReply {
+  const read = protectedSchema.safeParse(body)
+  if (!read.success) return invalid(problemOf(read.error))
+  const { text } = read.data
+  const length = codePoints(text)
+  if (length > MAX_CODE_POINTS) return invalid(`text is longer than ${MAX_CODE_POINTS} characters`)
+  if (length < MIN_PROTECTED) return invalid(`text is shorter than ${MIN_PROTECTED} characters`)
+  return success({ protectedMaterialAnalysis: { detected: isProtected(text) } })
 }
 
 function shield(body: unknown): BodyReply {

@@ -62,6 +62,24 @@ test('text:shieldPrompt answers as the published schema says', async (context) =
   })
 })
 
+test('text:detectProtectedMaterial answers as the published schema says, and knows its verse', async (context) => {
+  const definition = validators(context)
+  if (definition === undefined) return
+  const verse = 'Three clouds went walking over the sea, one kept the ledger. '
+  await withClouds({}, async (clouds) => {
+    for (const [text, detected] of [
+      [verse.repeat(3), true],
+      ['no verse at all '.repeat(10), false],
+    ] as const) {
+      assertValid(definition('DetectTextProtectedMaterialOptions'), { text }, 'request')
+      const answered = await call(clouds, 'text:detectProtectedMaterial', { text })
+      assert.equal(answered.status, 200)
+      assertValid(definition('DetectTextProtectedMaterialResult'), at(answered.text), answered.text)
+      assert.equal(at(answered.text, 'protectedMaterialAnalysis', 'detected'), detected)
+    }
+  })
+})
+
 test('what the schema does not allow is refused, and every refusal has the published shape', async (context) => {
   const definition = validators(context)
   if (definition === undefined) return
@@ -70,6 +88,7 @@ test('what the schema does not allow is refused, and every refusal has the publi
     ['text:analyze', 'AnalyzeTextOptions', { text: 'a'.repeat(10_001) }],
     ['text:analyze', 'AnalyzeTextOptions', { text: 'a', categories: 'Hate' }],
     ['text:analyze', 'AnalyzeTextOptions', { text: 'a', outputType: 'TwoSeverityLevels' }],
+    ['text:detectProtectedMaterial', 'DetectTextProtectedMaterialOptions', { text: 'a'.repeat(10_001) }],
     ['text:shieldPrompt', 'ShieldPromptOptions', { documents: [5] }],
     ['text:shieldPrompt', 'ShieldPromptOptions', { userPrompt: 'a'.repeat(10_001) }],
   ]

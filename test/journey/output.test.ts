@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI from 'openai'
-import { type ConfigDraft, chat, post, withPlane } from '../plane.ts'
+import { type ConfigDraft, chat, errorOf, post, withPlane } from '../plane.ts'
 
 const EMAIL = 'jane.doe@example.com'
 
@@ -68,5 +68,39 @@ test('in shadow an answer is as it was, and the entry says what would have been 
     assert.deepEqual(entry.findings, [
       { action: 'flag', count: 1, type: 'EMAIL_ADDRESS', where: 'answer', would: 'mask' },
     ])
+  })
+})
+
+const VERSE = 'three clouds went walking over the sea, one kept the ledger. '.repeat(3)
+
+test('protected material: an answer that is sent whole is withheld, a streamed one ends with an error', async () => {
+  await withPlane({ change: repeating({ default: 'allow' }, { protectedMaterial: 'block' }) }, async (plane) => {
+    const whole = await post(plane.url, '/v1/chat/completions', plane.key, chat(VERSE))
+    assert.equal(errorOf(whole)['code'], 'GUARD_BLOCKED')
+    assert.ok(!whole.text.includes('three clouds'))
+    const entry = await plane.entry(whole.headers.get('x-request-id') ?? '')
+    assert.deepEqual([entry.outcome, entry.safety.verdict], ['blocked', 'block'])
+    assert.deepEqual(entry.safety.over, [{ category: 'ProtectedMaterial', severity: 7 }])
+    assert.deepEqual(entry.safety.services, ['protected-material'])
+    assert.ok(entry.safety.microUsd > 0)
+    const streamed = await post(plane.url, '/v1/chat/completions', plane.key, chat(VERSE, { stream: true }))
+    assert.match(streamed.text, /"code":"GUARD_BLOCKED"/)
+    assert.ok(!streamed.text.includes('[DONE]') && !streamed.text.includes('"finish_reason":"stop"'))
+    const harmless = await post(plane.url, '/v1/chat/completions', plane.key, chat('a song of my own. '.repeat(10)))
+    assert.equal(harmless.status, 200)
+  })
+})
+
+test('protected material: flagged, it passes and the entry says so; without a verdict the answer is withheld', async () => {
+  await withPlane({ change: repeating({ default: 'allow' }, { protectedMaterial: 'flag' }) }, async (plane) => {
+    const flagged = await post(plane.url, '/v1/chat/completions', plane.key, chat(VERSE))
+    assert.equal(flagged.status, 200)
+    const entry = await plane.entry(flagged.headers.get('x-request-id') ?? '')
+    assert.deepEqual([entry.outcome, entry.safety.verdict], ['answered', 'pass'])
+    assert.equal(entry.safety.over[0]?.category, 'ProtectedMaterial')
+    plane.clouds.faults.set({ service: 'content-safety', kind: 'error', status: 500, count: 1 })
+    const unknown = await post(plane.url, '/v1/chat/completions', plane.key, chat(VERSE))
+    assert.equal(errorOf(unknown)['code'], 'GUARD_UNAVAILABLE')
+    assert.ok(!unknown.text.includes('three clouds'))
   })
 })

@@ -33,6 +33,7 @@ export const command: Command = {
       riskFrom: 0.5,
       sample: 0,
       passages: false,
+      protectedMaterial: 'off',
       shadow: false,
       severity: 4,
       onUnavailable: 'refuse',

@@ -20,6 +20,7 @@ const PROFILE: GuardProfile = {
   riskFrom: 0.5,
   sample: 0.1,
   passages: true,
+  protectedMaterial: 'off',
   shadow: false,
   severity: 4,
   onUnavailable: 'refuse',
@@ -226,7 +227,7 @@ test('in shadow everything is recorded and nothing is done', async () => {
 test('of two verdicts the worse counts, and costs add up', () => {
   const verdict = (changes: object): Verdict =>
     ({
-      safety: { over: [], problem: '', microUsd: 1, records: 1, savedMicroUsd: 1, ...changes },
+      safety: { over: [], problem: '', microUsd: 1, records: 1, savedMicroUsd: 1, services: ['a'], ...changes },
       spans: new Map(),
     }) as unknown as Verdict
   assert.partialDeepStrictEqual(both(verdict({ verdict: 'cached' }), verdict({ verdict: 'pass' })).safety, {
@@ -234,6 +235,7 @@ test('of two verdicts the worse counts, and costs add up', () => {
     microUsd: 2,
     records: 2,
     savedMicroUsd: 2,
+    services: ['a'],
   })
   assert.equal(both(verdict({ verdict: 'pass' }), verdict({ verdict: 'block' })).safety.verdict, 'block')
 })

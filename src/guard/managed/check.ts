@@ -5,13 +5,15 @@ import { Refusal } from '#contract/refusal.ts'
 import type { Finding } from '#contract/screened.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import type { CleanPassages, Draft } from '#guard/screen.ts'
-import { type ManagedService, NoVerdict, type Segment, recordsOf } from './service.ts'
+import { type AnswerService, type ManagedService, NoVerdict, type Segment, recordsOf } from './service.ts'
 import type { VerdictCache } from './verdicts.ts'
 
 export interface ManagedDeps {
   /** All of them are asked, side by side; each has to give a verdict. */
   readonly services: readonly ManagedService[]
   readonly verdicts: VerdictCache
+  /** Asked about answers, where a profile wants it. */
+  readonly answer?: AnswerService | undefined
 }
 
 /** How the managed check came out, and what it wants replaced, by text. */
@@ -22,8 +24,8 @@ export interface Verdict {
 
 /** New text of one request that the services are asked about: what the border's calls of one request can carry. */
 const MAX_FRESH_CHARS = 76_000
-const NOTHING: ReadonlyMap<string, readonly Finding[]> = new Map()
-const NOT_ASKED: EntrySafety = {
+export const NOTHING: ReadonlyMap<string, readonly Finding[]> = new Map()
+export const NOT_ASKED: EntrySafety = {
   microUsd: 0,
   mode: 'off',
   over: [],
@@ -162,6 +164,7 @@ export function both(one: Verdict, other: Verdict): Verdict {
       problem: one.safety.problem || other.safety.problem,
       records: one.safety.records + other.safety.records,
       savedMicroUsd: one.safety.savedMicroUsd + other.safety.savedMicroUsd,
+      services: [...new Set([...one.safety.services, ...other.safety.services])],
       verdict: worse ?? one.safety.verdict,
     },
     spans: new Map([...one.spans, ...other.spans]),
@@ -192,18 +195,30 @@ export function admitVerdict(
   }
 }
 
+/** The same for an answer, which is not held back any longer than it takes: the error ends it. */
+export function admitAnswer({ safety: { verdict, problem, shadow } }: Verdict, { onUnavailable }: GuardProfile): void {
+  if (shadow) return
+  if (verdict === 'block')
+    throw new Refusal(
+      'GUARD_BLOCKED',
+      "the model's answer holds protected material, which this profile does not give out",
+    )
+  if (verdict === 'unavailable' && onUnavailable === 'refuse')
+    throw new Refusal('GUARD_UNAVAILABLE', `the check of the answer gave no verdict (${problem})`, { retryAfterS: 2 })
+}
+
 /** The verdict depends on the services and their versions, on the profile's limit, and on how the text is asked about. */
 function keyOf({ services, verdicts }: ManagedDeps, { severity }: GuardProfile, { text, kind }: Segment): string {
   const basis = services.map(({ name, version }) => `${name} ${version}`).join('\n')
   return verdicts.key(text, `${basis}\n${severity}\n${kind}`)
 }
 
-function isGone(reason: unknown): boolean {
+export function isGone(reason: unknown): boolean {
   return reason instanceof CrossFault && reason.kind === 'aborted'
 }
 
 /** Statuses, kinds and fields: never a text of the request. */
-function problemOf(reason: unknown): string {
+export function problemOf(reason: unknown): string {
   if (reason instanceof NoVerdict) return reason.message
   if (reason instanceof CrossFault) return reason.kind === 'rule' ? reason.message : reason.kind
   if (reason instanceof Refusal) return reason.code

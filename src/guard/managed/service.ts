@@ -30,6 +30,15 @@ export interface ManagedService {
   judge(segments: readonly Segment[], trip: Trip): Promise<Judgement>
 }
 
+/** A managed check of what a model said. */
+export interface AnswerService {
+  readonly name: string
+  readonly place: Place
+  readonly usdPerThousandRecords: number
+  /** @throws when there is no verdict for all of it. */
+  judge(text: string, trip: Trip): Promise<{ readonly isFound: boolean; readonly records: number }>
+}
+
 /** How a service is reached. */
 export interface ServiceAccess {
   readonly endpoint: string
