@@ -362,7 +362,7 @@ const guard = z
       })
       .optional()
       .describe(
-        'Azure AI Content Safety. Profiles that ask for a managed check refuse when none of the three services is configured.',
+        'Azure AI Content Safety. Profiles that ask for a managed check refuse when none of the services is configured.',
       ),
     language: z
       .strictObject({
