@@ -9,20 +9,42 @@ export const DOT = 32
 export const BASE64 = 64
 /** `% ~ ! * ' $ ^ & #`: further characters that stand in the local part of an address or in passwords. */
 export const MARK = 128
+/** `0-9 a-f`. */
+export const HEX_LOWER = 256
+/** `0-9 A-F`. */
+export const HEX_UPPER = 512
+/** `=` alone. */
+export const EQUALS = 1024
+/** `% ~` alone. */
+export const PERCENT = 2048
+/** Blank, tab, line feed, carriage return. */
+export const BLANK = 4096
+/** Straight quotes and the backtick. */
+export const QUOTE = 8192
 export const ALPHANUMERIC = UPPER | LOWER | DIGIT
 export const WORD = ALPHANUMERIC | UNDERSCORE
+export const BASE64URL = WORD | HYPHEN
+export const HEX = HEX_LOWER | HEX_UPPER
 
-const table = new Uint8Array(128)
+const table = new Uint16Array(128)
 for (let code = 0; code < 128; code += 1) {
   const char = String.fromCharCode(code)
-  if (char >= 'A' && char <= 'Z') table[code] = UPPER
-  else if (char >= 'a' && char <= 'z') table[code] = LOWER
-  else if (char >= '0' && char <= '9') table[code] = DIGIT
-  else if (char === '_') table[code] = UNDERSCORE
-  else if (char === '-') table[code] = HYPHEN
-  else if (char === '.') table[code] = DOT
-  else if ('+/='.includes(char)) table[code] = BASE64
-  else if ("%~!*'$^&#".includes(char)) table[code] = MARK
+  let bits = 0
+  if (char >= 'A' && char <= 'Z') bits |= UPPER
+  if (char >= 'a' && char <= 'z') bits |= LOWER
+  if (char >= '0' && char <= '9') bits |= DIGIT | HEX
+  if (char >= 'a' && char <= 'f') bits |= HEX_LOWER
+  if (char >= 'A' && char <= 'F') bits |= HEX_UPPER
+  if (char === '_') bits |= UNDERSCORE
+  if (char === '-') bits |= HYPHEN
+  if (char === '.') bits |= DOT
+  if ('+/='.includes(char)) bits |= BASE64
+  if (char === '=') bits |= EQUALS
+  if ("%~!*'$^&#".includes(char)) bits |= MARK
+  if ('%~'.includes(char)) bits |= PERCENT
+  if (' \t\n\r'.includes(char)) bits |= BLANK
+  if ('"\'`'.includes(char)) bits |= QUOTE
+  table[code] = bits
 }
 
 /** Whether the character at `at` belongs to one of `classes`; false outside the text and beyond ASCII. */
@@ -37,4 +59,17 @@ export function runEnd(text: string, from: number, classes: number, max: number)
   let at = from
   while (at < limit && isOf(text, at, classes)) at += 1
   return at
+}
+
+/** Index of the first character of the run of `classes` that ends before `to`, at most `max` characters back. */
+export function runStart(text: string, to: number, classes: number, max: number): number {
+  const limit = Math.max(0, to - max)
+  let at = to
+  while (at > limit && isOf(text, at - 1, classes)) at -= 1
+  return at
+}
+
+/** How many different characters there are from `start` to `end`. */
+export function distinctIn(text: string, start: number, end: number): number {
+  return new Set(text.slice(start, end)).size
 }
