@@ -65,7 +65,50 @@ export function judgeCode(folder: string): Outcome[] {
       rows.filter((row) => !isTuned(row)),
       false,
     ),
+    chosenPasswords(rows),
   ]
+}
+
+/** What people choose: words, names, years, and a mark at the end. Not from any list of leaked ones. */
+const CHOSEN = [
+  'sunshine',
+  'letmein',
+  'dragonfly',
+  'monday',
+  'postgres',
+  'welcome1',
+  'summer2024',
+  'Passw0rd!',
+  'admin123',
+  'hunter22',
+  'test1234',
+  'Winter#19',
+  'iloveyou',
+  'swordfish',
+  'correct-horse',
+  'toor',
+]
+
+/**
+ * The marked passwords are random letters, so a test for words looks better on them than it is. Here each is replaced
+ * by one that a person might choose, and looked for again at the same place.
+ */
+function chosenPasswords(rows: readonly Row[]): Outcome {
+  let [total, hit] = [0, 0]
+  const missed: string[] = []
+  for (const { text, spans = [] } of rows) {
+    const span = spans.find(([, , label, tier]) => tier === 'generic' && label.startsWith('Password'))
+    if (span === undefined) continue
+    const chosen = CHOSEN[total % CHOSEN.length] ?? ''
+    total += 1
+    const found = secrets(text.slice(0, span[0]) + chosen + text.slice(span[1]))
+    if (found.some((one) => overlaps(one, [span[0], span[0] + chosen.length, '']))) hit += 1
+    else missed.push(`number ${CHOSEN.indexOf(chosen) + 1} of the list`)
+  }
+  return outcome('the same places with passwords that people choose', `R ${share(hit / total)} of ${total}`, {
+    target: 'R 0.65',
+    misses: counts(missed),
+  })
 }
 
 function codeOutcome(name: string, rows: readonly Row[], isGoal: boolean): Outcome {

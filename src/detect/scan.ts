@@ -14,7 +14,10 @@ export function scan(text: string): Finding[] {
   return found.length < 2 ? found : withoutOverlaps(found)
 }
 
-/** Of findings that overlap, the surer stays, then the longer: a text is never replaced twice. */
+/**
+ * Of findings that overlap, the surer stays, then a credential (the password of a URL looks like the local part of an
+ * address), then the longer: a text is never replaced twice.
+ */
 function withoutOverlaps(found: Finding[]): Finding[] {
   const kept: Finding[] = []
   for (const finding of found.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
@@ -26,5 +29,7 @@ function withoutOverlaps(found: Finding[]): Finding[] {
 }
 
 function outranks(a: Finding, b: Finding): boolean {
-  return a.score !== b.score ? a.score > b.score : a.end - a.start > b.end - b.start
+  if (a.score !== b.score) return a.score > b.score
+  if (a.type !== b.type && (a.type === 'SECRET' || b.type === 'SECRET')) return a.type === 'SECRET'
+  return a.end - a.start > b.end - b.start
 }

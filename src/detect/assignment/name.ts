@@ -15,7 +15,7 @@ export const NAME_LITERALS: readonly string[] = [
   'cred',
   'bearer',
   'signature',
-  'identified by',
+  'identified by ',
 ]
 
 const MAX_NAME_CHARS = 64
@@ -46,13 +46,18 @@ const SECRET = new Set(
   ),
 )
 const WEAK = new Set(
-  'key keys auth authorization oauth credential credentials creds cred bearer signature authentication authenticator authcode'.split(
+  'key keys auth authorization oauth credential credentials creds cred authentication authenticator authcode'.split(
     ' ',
   ),
 )
-/** In front of `key`, these make it one that is kept secret. */
+/** In front of `key`, these make it one that is kept secret; further below, services whose keys are called so. */
 const KEY_QUALIFIERS = new Set(
   'api access secret private encryption auth account storage signing master shared license licence app application client service admin server write webhook integration consumer subscription account deploy session cookie jwt hmac aes crypto security merchant developer dev live prod insert ingest ingestion user'.split(
+    ' ',
+  ),
+)
+const SERVICES = new Set(
+  'adafruit airtable algolia aws azure beamer bittrex buildkite circleci cloudflare cohere confluent contentful datadog deepseek digitalocean discord docker dropbox elastic etsy fastly finnhub firebase flutterwave freshbooks gemini github gitlab gitter gocardless google grafana groq heroku hubspot intercom jfrog kraken kucoin launchdarkly linear linkedin lob mailchimp mailgun mailjet mandrill mapbox maxmind meraki messagebird mistral mongodb netlify newrelic notion npm nytimes octopus okta openai openrouter openweather pagerduty paypal pinecone plaid postman postmark pusher rapidapi replicate rollbar sendbird sendgrid sentry shippo shodan slack snyk sonar splunk square stripe sumologic supabase tavily telegram tomtom travis trello twilio twitch twitter typeform vercel virustotal vonage wandb yandex youtube zendesk zoom'.split(
     ' ',
   ),
 )
@@ -64,7 +69,7 @@ const ABOUT = new Set(
 )
 /** In front, these say that it is no secret. */
 const HARMLESS = new Set(
-  'public pub primary foreign csrf xsrf next continuation page pagination cursor sort partition hash range object cache idempotency translation i18n max min num total used prompt completion input output stop eos bos pad unk sep cls mask special vocab route no without forgot missing invalid show hide toggle has is require needs bpe subword registry host ssh_known map dict group lookup unique composite'.split(
+  'public pub primary foreign csrf xsrf authenticity label title placeholder hint msg message error err er non fake mock wrong bad dummy nonexistent encrypted next continuation page pagination cursor sort partition hash range object cache idempotency translation i18n max min num total used prompt completion input output stop eos bos pad unk sep cls mask special vocab route no without forgot missing invalid show hide toggle has is require needs bpe subword registry host ssh_known map dict group lookup unique composite'.split(
     ' ',
   ),
 )
@@ -89,7 +94,14 @@ export function kindOfName(name: string): NameKind | undefined {
 function kindOfWord(word: string, before: string | undefined): NameKind | undefined {
   if (PASSWORD.has(word)) return 'password'
   if (SECRET.has(word)) return 'secret'
-  if ((word === 'key' || word === 'keys') && before !== undefined && KEY_QUALIFIERS.has(before)) return 'secret'
+  if (word === 'bearer') return 'secret'
+  if (word === 'signature') return before === 'oauth' ? 'weak' : undefined
+  if (
+    (word === 'key' || word === 'keys') &&
+    before !== undefined &&
+    (KEY_QUALIFIERS.has(before) || SERVICES.has(before))
+  )
+    return 'secret'
   if (WEAK.has(word)) return 'weak'
   if (word.endsWith('password') || word.endsWith('passwd')) return 'password'
   if (word.endsWith('secret') || word.endsWith('token') || word.endsWith('apikey')) return 'secret'

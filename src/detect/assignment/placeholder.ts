@@ -1,3 +1,6 @@
+import { DIGIT, LOWER, UNDERSCORE, UPPER, isOf, runEnd } from '#detect/charset.ts'
+import { wordLikeness } from './letters.ts'
+
 /** What stands where a value will be put, or where it was taken out. */
 const MARKERS = [
   'example',
@@ -18,7 +21,6 @@ const MARKERS = [
   '----',
   '____',
   '0000000',
-  '1234567890',
   'todo',
   'fixme',
   'goes_here',
@@ -94,7 +96,7 @@ export function isPlaceholder(value: string): boolean {
     (first === 91 && last === 93)
   )
     return true
-  if (isOneCharacter(lower)) return true
+  if (isOneCharacter(lower) || isVariable(value) || isHash(value) || lower.startsWith('123456789')) return true
   for (const marker of MARKERS) if (lower.includes(marker)) return true
   return false
 }
@@ -110,4 +112,17 @@ function isName(value: string, from: number): boolean {
 /** `aaaaaaaa`, `********`: at most two different characters. */
 function isOneCharacter(value: string): boolean {
   return value.length >= 3 && new Set(value).size <= (value.length > 6 ? 2 : 1)
+}
+
+/** `POSTGRES_PASSWORD`: words in capitals, joined by `_`. */
+function isVariable(value: string): boolean {
+  if (!value.includes('_') || runEnd(value, 0, UPPER | UNDERSCORE, value.length) < value.length) return false
+  return wordLikeness(value) >= 5
+}
+
+/** The modular crypt format (`$2b$10$...`, `$argon2id$...`): the hash of a password is not the password. */
+function isHash(value: string): boolean {
+  if (!value.startsWith('$')) return false
+  const end = runEnd(value, 1, LOWER | DIGIT, 12)
+  return end > 1 && value[end] === '$' && isOf(value, 1, LOWER | DIGIT)
 }

@@ -8,6 +8,8 @@ export interface Value {
   readonly isQuoted: boolean
   /** How it was given: by `=` or `:`, as an argument, after a blank, inside an element. */
   readonly by: 'assigned' | 'argument' | 'blank' | 'element'
+  /** Whether it stands first in a list in brackets. */
+  readonly isListed?: boolean
 }
 
 const MAX_VALUE_CHARS = 400
@@ -108,14 +110,37 @@ function quotedOnly(text: string, from: number, by: Value['by']): Value | undefi
 function valueAt(text: string, from: number, by: Value['by']): Value | undefined {
   let at = blanksEnd(text, from)
   // A list of texts, bytes of a text, and literals with a letter in front.
-  if (text[at] === '[' && text.startsWith('[]byte(', at)) at += 7
-  else if (text[at] === '[') at = blanksEnd(text, at + 1)
+  if (text.startsWith('[]byte(', at)) at += 7
+  const isListed = text[at] === '['
+  if (isListed) at = blanksEnd(text, at + 1)
   if (text[at] === '@' || (isOf(text, at, LOWER | UPPER) && isOf(text, at + 1, QUOTE)))
     at += isOf(text, at + 1, QUOTE) ? 1 : 0
   while (text[at] === '\\' && at < from + MAX_BLANKS) at += 1
-  if (isOf(text, at, QUOTE)) return quoted(text, at, by)
+  if (isOf(text, at, QUOTE)) {
+    const value = quoted(text, at, by)
+    return isListed && value !== undefined ? { ...value, isListed } : value
+  }
   const end = bareEnd(text, at)
   return end > at ? { start: at, end, isQuoted: false, by } : undefined
+}
+
+/** Further texts of a list whose first one is `value`: `["a", "b"]`. At most `max`. */
+export function listedAfter(text: string, value: Value, max: number): Value[] {
+  const values: Value[] = []
+  let last = value
+  while (values.length < max && value.isQuoted) {
+    let at = last.end
+    while (text[at] === '\\') at += 1
+    at = runEnd(text, at + 1, BLANK, 2)
+    if (text[at] !== ',') break
+    at = runEnd(text, at + 1, BLANK, MAX_BLANKS)
+    while (text[at] === '\\') at += 1
+    const next = isOf(text, at, QUOTE) ? quoted(text, at, value.by) : undefined
+    if (next === undefined) break
+    values.push(next)
+    last = next
+  }
+  return values
 }
 
 function quoted(text: string, at: number, by: Value['by']): Value | undefined {

@@ -1,7 +1,6 @@
 import {
   ALPHANUMERIC,
   BASE64,
-  BLANK,
   DIGIT,
   HEX,
   HEX_LOWER,
@@ -40,21 +39,38 @@ export function isCredential(
   name: string,
   { isQuoted, by }: Pick<Value, 'isQuoted' | 'by'>,
 ): boolean {
-  if (value.length < 4 || isPlaceholder(value) || isPathOrUrl(value)) return false
+  if (value.length < 4 || !isPrintable(value) || isPlaceholder(value) || isPathOrUrl(value)) return false
   const made = madeOf(value)
-  if (by === 'blank' || by === 'argument')
-    return isRandom(value, made, by === 'blank' ? 16 : 8) && kind !== 'weak' ? true : isRandom(value, made, 24)
+  if (by === 'blank' && !(isQuoted && kind === 'password')) return isRandom(value, made, kind === 'weak' ? 24 : 12)
+  if (by === 'argument') return isRandom(value, made, kind === 'weak' ? 24 : 8)
   if (!isQuoted && isCodeLike(value, made)) return false
   if (saysItsName(value, name)) return false
-  if (hasBlank(value)) return false
   switch (kind) {
     case 'password':
       return isPasswordLike(value, made, isQuoted)
     case 'secret':
       return isRandom(value, made, 8)
     case 'weak':
-      return isRandom(value, made, 16)
+      return !isUuid(value) && isRandom(value, made, 16)
   }
+}
+
+/** Whether a text looks drawn by chance, whatever it is given to. */
+export function isDrawn(value: string): boolean {
+  return isRandom(value, madeOf(value), 16)
+}
+
+function isUuid({ length }: string): boolean {
+  return length === 36
+}
+
+/** ASCII without blanks: labels in other languages and sentences are not values that a machine takes. */
+function isPrintable(value: string): boolean {
+  for (let at = 0; at < value.length; at += 1) {
+    const code = value.charCodeAt(at)
+    if (code <= 32 || code > 126) return false
+  }
+  return true
 }
 
 function madeOf(value: string): Made {
@@ -80,15 +96,21 @@ function madeOf(value: string): Made {
 /** Drawn rather than thought of: long enough, of many characters, and not words. */
 function isRandom(value: string, made: Made, min: number): boolean {
   const { length, digits, uppers, lowers, others, distinct } = made
-  if (length < min || distinct < Math.min(5, length / 2)) return false
+  if (length < min || distinct < Math.min(length >= 20 && digits < length ? 7 : 5, length / 2)) return false
   const letters = uppers + lowers
   if (digits === length) return length >= 12 && distinct >= 5
-  if (others > length / 4 && letters > 0) return false
+  if (others > length / 4 && letters > 0) return isStrong(value, made)
   if (isHexadecimal(value) && digits > 0) return length >= 12
   const likeness = wordLikeness(value)
   if (digits === 0) return length >= 10 && likeness < WORD_LIKE - 0.2
   if (letters < 3) return digits >= 6
   return likeness < WORD_LIKE || (digits >= length / 5 && made.changes >= length / 3)
+}
+
+/** Marks among letters of both cases and digits: what generators of passwords make. */
+function isStrong(value: string, { digits, uppers, lowers, distinct }: Made): boolean {
+  const kinds = Number(digits > 0) + Number(uppers > 0) + Number(lowers > 0)
+  return kinds >= 2 && digits > 0 && distinct >= 8 && wordLikeness(value) < WORD_LIKE
 }
 
 function isHexadecimal(value: string): boolean {
@@ -106,15 +128,16 @@ function isPasswordLike(value: string, made: Made, isQuoted: boolean): boolean {
   if (digits === length) return length >= 4 && isQuoted
   if (uppers + lowers === 0) return false
   if (digits > 0 || others > 0) return isQuoted || digits > 0 || wordLikeness(value) < WORD_LIKE
-  return wordLikeness(value) < (isQuoted ? WORD_LIKE + 0.3 : WORD_LIKE)
+  return isQuoted || wordLikeness(value) < WORD_LIKE
 }
 
 /** Without quotes: the name of a variable, a member of something, a call. */
 function isCodeLike(value: string, { digits }: Made): boolean {
   const end = runEnd(value, 0, WORD, value.length)
   if (end === value.length && digits === 0 && wordLikeness(value) >= WORD_LIKE) return true
+  if (runEnd(value, 0, WORD | 32, value.length) === value.length && value.includes('.') && digits === 0) return true
   if (value[end] === '.' && isOf(value, end + 1, LOWER | UPPER) && wordLikeness(value) >= WORD_LIKE) return true
-  return value.includes('=') && !value.endsWith('=')
+  return value.includes('=') && !value.endsWith('=') && (digits === 0 || wordLikeness(value) >= WORD_LIKE)
 }
 
 /** `password: userPassword`, `"token": "my-token"`: the value only says again what it is. */
@@ -122,6 +145,8 @@ function saysItsName(value: string, name: string): boolean {
   const names = wordsOf(name)
   const words = wordsOf(value)
   if (words.length === 0) return false
+  const lower = value.toLowerCase()
+  if (lower.endsWith('passwd') || lower.endsWith('password')) return true
   return words.every(
     (word) =>
       names.includes(word) ||
@@ -135,11 +160,6 @@ const SPOKEN = new Set(
     ' ',
   ),
 )
-
-function hasBlank(value: string): boolean {
-  for (let at = 0; at < value.length; at += 1) if (isOf(value, at, BLANK)) return true
-  return false
-}
 
 function isPathOrUrl(value: string): boolean {
   if (value.includes('://')) return true

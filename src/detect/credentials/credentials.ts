@@ -50,7 +50,7 @@ export function credentialFindings(text: string): Finding[] {
       } else if (start >= nameEnd) {
         const looked = assignment(text, start, at + 1)
         nameEnd = looked.nameEnd
-        if (looked.finding !== undefined) found.push(looked.finding)
+        found.push(...looked.findings)
       }
     }
   }

@@ -6,6 +6,7 @@ import {
   HEX,
   HEX_LOWER,
   HYPHEN,
+  LOWER,
   UPPER,
   WORD,
   isOf,
@@ -14,7 +15,7 @@ import {
 } from '#detect/charset.ts'
 import { type Rule, secret, shape } from './rule.ts'
 
-const SLACK_PREFIXES = ['xoxb-', 'xoxp-', 'xoxe-', 'xoxa-', 'xoxo-', 'xoxr-', 'xoxs-']
+const SLACK_PREFIXES = ['xoxb-', 'xoxp-', 'xoxo-', 'xoxs-']
 
 /**
  * Messages, calls, social networks. Formats from api.slack.com/authentication/token-types,
@@ -23,14 +24,17 @@ const SLACK_PREFIXES = ['xoxb-', 'xoxp-', 'xoxe-', 'xoxa-', 'xoxo-', 'xoxr-', 'x
  */
 export const MESSAGING: readonly Rule[] = [
   ...SLACK_PREFIXES.map((prefix) =>
-    shape('slack-token', prefix, [[DIGIT, 1, 14], '-', [ALPHANUMERIC | HYPHEN, 8, 255]]),
+    shape('slack-token', prefix, [[DIGIT, 6, 14], '-', [ALPHANUMERIC | HYPHEN, 8, 255]]),
   ),
+  shape('slack-token', 'xoxe-', [[DIGIT, 1, 1], '-', [BASE64URL, 80, 300]]),
+  shape('slack-token', 'xoxa-', [[ALPHANUMERIC | HYPHEN, 30, 255]], { distinct: 10 }),
+  shape('slack-token', 'xoxr-', [[ALPHANUMERIC | HYPHEN, 30, 255]], { distinct: 10 }),
   shape('slack-configuration-token', 'xoxe.xoxp-1-', [[BASE64URL, 80, 300]]),
   shape('slack-configuration-token', 'xoxe.xoxb-1-', [[BASE64URL, 80, 300]]),
   shape(
     'slack-app-token',
     'xapp-',
-    [[DIGIT, 1, 2], '-', [UPPER | DIGIT, 8, 16], '-', [DIGIT, 8, 16], '-', [HEX_LOWER, 32, 80]],
+    [[DIGIT, 1, 2], '-', [UPPER | DIGIT, 8, 16], '-', [DIGIT, 8, 16], '-', [LOWER | DIGIT, 32, 80]],
     {
       anyCase: true,
     },

@@ -4,6 +4,7 @@ import {
   BASE64,
   BASE64URL,
   DOT,
+  HEX_LOWER,
   HYPHEN,
   LOWER,
   UPPER,
@@ -12,6 +13,7 @@ import {
   distinctIn,
   isOf,
   runEnd,
+  runStart,
 } from '#detect/charset.ts'
 import { isPlaceholder } from '#detect/assignment/placeholder.ts'
 import { type Rule, secret } from './rule.ts'
@@ -35,8 +37,8 @@ export const STRUCTURED: readonly Rule[] = [
   { literal: 'accountkey=', find: storageKey },
   { literal: 'sharedaccesskey=', find: storageKey },
   { literal: 'Q~', find: entraSecret },
-  { literal: 'SU', find: nkeySeed },
-  { literal: 'SA', find: nkeySeed },
+  ...['SU', 'SA', 'SO', 'SN', 'SC'].map((literal): Rule => ({ literal, find: nkeySeed })),
+  { literal: '-us', find: mailchimpKey },
 ]
 
 const PEM_HEAD = '-----BEGIN '
@@ -99,7 +101,7 @@ function urlPassword(text: string, at: number): Finding | undefined {
   if (text[end] !== '@') return undefined
   const value = text.slice(userEnd + 1, end)
   if (value.length < 3 || isPlaceholder(value) || isFormat(value)) return undefined
-  return secret('url-password', userEnd + 1, end, 0.9)
+  return secret('url-password', userEnd + 1, end)
 }
 
 function isFormat(value: string): boolean {
@@ -184,7 +186,16 @@ function entraSecret(text: string, at: number): Finding | undefined {
   return secret('azure-client-secret', start, end)
 }
 
-/** A seed of NATS: `SU` or `SA` and 56 characters of Base32 (docs.nats.io, NKeys). */
+/** 32 hexadecimal digits and the data centre, `-us1` to `-us99` (mailchimp.com/developer). */
+function mailchimpKey(text: string, at: number): Finding | undefined {
+  const start = runStart(text, at, HEX_LOWER, 33)
+  const end = runEnd(text, at + 3, DIGIT, 3)
+  const isKey =
+    at - start === 32 && end > at + 3 && end < at + 6 && !isOf(text, end, WORD) && !isOf(text, start - 1, WORD)
+  return isKey && distinctIn(text, start, at) >= 8 ? secret('mailchimp-key', start, end) : undefined
+}
+
+/** A seed of NATS: `S`, what it is for, and 56 characters of Base32 (docs.nats.io, NKeys). */
 function nkeySeed(text: string, at: number): Finding | undefined {
   if (!isOf(text, at, UPPER) || !isOf(text, at + 1, UPPER) || isOf(text, at - 1, WORD)) return undefined
   const end = runEnd(text, at, UPPER | DIGIT, 60)
