@@ -1,35 +1,25 @@
 import type { Finding } from '#contract/screened.ts'
 import { credentialFindings } from './credentials/credentials.ts'
+import { disguisedFindings } from './normalise/disguised.ts'
+import { withoutOverlaps } from './overlaps.ts'
 import { personalFindings } from './personal.ts'
 
 /** Version of the rules. A verdict made under another version is made again. */
 export const RULES_VERSION = '2026-11-25'
 
 /**
- * Everything that the in-process detectors find in `text`, sorted by start, without overlaps.
- * Time is linear in the text: every candidate that a trigger starts is bounded in length.
+ * Everything that the in-process detectors find in `text`, sorted by start, without overlaps, also behind disguises.
+ * Time is linear in the text: every candidate that a trigger starts is bounded in length, and so are all views together.
  */
 export function scan(text: string): Finding[] {
-  const found = [...credentialFindings(text), ...personalFindings(text)]
+  const plain = plainFindings(text)
+  const disguised = disguisedFindings(text, plainFindings)
+  const found = disguised.length === 0 ? plain : [...plain, ...disguised]
   return found.length < 2 ? found : withoutOverlaps(found)
 }
 
-/**
- * Of findings that overlap, the surer stays, then a credential (the password of a URL looks like the local part of an
- * address), then the longer: a text is never replaced twice.
- */
-function withoutOverlaps(found: Finding[]): Finding[] {
-  const kept: Finding[] = []
-  for (const finding of found.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
-    const last = kept.at(-1)
-    if (last === undefined || finding.start >= last.end) kept.push(finding)
-    else if (outranks(finding, last)) kept[kept.length - 1] = finding
-  }
-  return kept
-}
-
-function outranks(a: Finding, b: Finding): boolean {
-  if (a.score !== b.score) return a.score > b.score
-  if (a.type !== b.type && (a.type === 'SECRET' || b.type === 'SECRET')) return a.type === 'SECRET'
-  return a.end - a.start > b.end - b.start
+function plainFindings(text: string): Finding[] {
+  const credentials = credentialFindings(text)
+  const personal = personalFindings(text)
+  return credentials.length === 0 ? personal : [...credentials, ...personal]
 }

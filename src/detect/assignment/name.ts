@@ -69,7 +69,7 @@ const ABOUT = new Set(
 )
 /** In front, these say that it is no secret. */
 const HARMLESS = new Set(
-  'public pub primary foreign csrf xsrf authenticity label title placeholder hint msg message error err er non fake mock wrong bad dummy nonexistent encrypted next continuation page pagination cursor sort partition hash range object cache idempotency translation i18n max min num total used prompt completion input output stop eos bos pad unk sep cls mask special vocab route no without forgot missing invalid show hide toggle has is require needs bpe subword registry host ssh_known map dict group lookup unique composite'.split(
+  'public pub primary foreign csrf xsrf authenticity label title placeholder hint error err er non fake mock wrong bad dummy nonexistent encrypted next continuation page pagination cursor sort partition hash range object cache idempotency translation i18n max min num total used prompt completion input output stop eos bos pad unk sep cls mask special vocab route no without forgot missing invalid show hide toggle has is require needs bpe subword registry host ssh_known map dict group lookup unique composite'.split(
     ' ',
   ),
 )

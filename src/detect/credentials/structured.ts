@@ -85,7 +85,7 @@ function jsonWebToken(text: string, at: number): Finding | undefined {
   const end = runEnd(text, payloadEnd, BASE64URL | DOT, 2 * MAX_JWT_SEGMENT_CHARS)
   if (end - headerEnd < 16) return undefined
   const header = Buffer.from(text.slice(at, Math.min(headerEnd, at + 400)), 'base64url').toString('latin1')
-  return header.startsWith('{"') && header.includes('"alg"') ? secret('jwt', at, end, 0.95) : undefined
+  return header.startsWith('{"') && header.includes('"alg"') ? secret('jwt', at, end) : undefined
 }
 
 /** `scheme://user:password@host`. */
