@@ -12,7 +12,7 @@ export interface Value {
   readonly isListed?: boolean
 }
 
-const MAX_VALUE_CHARS = 400
+const MAX_VALUE_CHARS = 256
 const MAX_BLANKS = 32
 const SPACE = 32
 const TAB = 9
@@ -159,13 +159,17 @@ function quoted(text: string, at: number, by: Value['by']): Value | undefined {
   return undefined
 }
 
+const MAX_EQUALS = 4
 const BARE_STOPS = ' \t\r\n"\'`,;<>&|()[]{}'
 
 /** Without quotes a value ends at a blank, a quote, a bracket or a separator; a full stop at its end is not part of it. */
 function bareEnd(text: string, from: number): number {
   const limit = Math.min(text.length, from + MAX_VALUE_CHARS)
   let end = from
+  let equals = 0
   while (end < limit && !BARE_STOPS.includes(text[end] ?? ' ')) {
+    // More of them than Base64 has are assignments in a row.
+    if (text[end] === '=' && ++equals > MAX_EQUALS) break
     if (text[end] === '\\' && (text[end + 1] === 'n' || text[end + 1] === 'r' || isOf(text, end + 1, QUOTE))) break
     end += 1
   }

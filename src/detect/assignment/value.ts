@@ -39,12 +39,26 @@ export function isCredential(
   name: string,
   { isQuoted, by }: Pick<Value, 'isQuoted' | 'by'>,
 ): boolean {
-  if (value.length < 4 || !isPrintable(value) || isPlaceholder(value) || isPathOrUrl(value)) return false
+  if (value.length < 4 || !isPrintable(value)) return false
   const made = madeOf(value)
+  // The cheap tests first: those for words of placeholders look at the value once for each.
+  return (
+    isLikely(value, made, kind, { isQuoted, by }) &&
+    !isPlaceholder(value) &&
+    !isPathOrUrl(value) &&
+    !(by !== 'blank' && by !== 'argument' && saysItsName(value, name))
+  )
+}
+
+function isLikely(
+  value: string,
+  made: Made,
+  kind: NameKind,
+  { isQuoted, by }: Pick<Value, 'isQuoted' | 'by'>,
+): boolean {
   if (by === 'blank' && !(isQuoted && kind === 'password')) return isRandom(value, made, kind === 'weak' ? 24 : 12)
   if (by === 'argument') return isRandom(value, made, kind === 'weak' ? 24 : 8)
   if (!isQuoted && isCodeLike(value, made)) return false
-  if (saysItsName(value, name)) return false
   switch (kind) {
     case 'password':
       return isPasswordLike(value, made, isQuoted)

@@ -12,7 +12,7 @@ export const MODELS: readonly Rule[] = [
   shape('openai-key', 'sk-svcacct-', [[BASE64URL, 40, 255]]),
   shape('openai-key', 'sk-admin-', [[BASE64URL, 40, 255]]),
   shape('openai-key', 'sk-', [[ALPHANUMERIC, 32, 64]], { distinct: 8 }),
-  shape('anthropic-key', 'sk-ant-', [[BASE64URL, 40, 255]]),
+  shape('anthropic-key', 'sk-ant-', [[BASE64URL, 40, 255]], { distinct: 12 }),
   shape('openrouter-key', 'sk-or-v1-', [[HEX_LOWER, 64, 64]]),
   shape('huggingface-token', 'hf_', [[LOWER | UPPER, 34, 34]], { distinct: 8 }),
   shape('huggingface-token', 'api_org_', [[LOWER | UPPER, 34, 34]], { distinct: 8 }),

@@ -70,6 +70,8 @@ function hasKeyBody(after: string): boolean {
 
 /** A private key whose PEM form was encoded in Base64 once more. */
 function encodedPrivateKey(text: string, at: number): Finding | undefined {
+  // Only where a run begins: inside a long one it would be read again and again.
+  if (isOf(text, at - 1, ALPHANUMERIC)) return undefined
   const end = runEnd(text, at, ALPHANUMERIC | BASE64, MAX_PEM_CHARS)
   if (end - at < 100) return undefined
   const head = Buffer.from(text.slice(at, at + 80), 'base64').toString('latin1')
@@ -183,7 +185,7 @@ function entraSecret(text: string, at: number): Finding | undefined {
     runEnd(text, start, BASE64URL | DOT | 2048, 3) !== start + 3
   )
     return undefined
-  return secret('azure-client-secret', start, end)
+  return distinctIn(text, at + 2, end) >= 10 ? secret('azure-client-secret', start, end) : undefined
 }
 
 /** 32 hexadecimal digits and the data centre, `-us1` to `-us99` (mailchimp.com/developer). */

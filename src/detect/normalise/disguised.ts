@@ -4,7 +4,7 @@ import { decodedRun } from './encoded.ts'
 import { unescaped } from './escapes.ts'
 import { fold, isBeyondAscii, taggedText } from './fold.ts'
 import { type Stretch, survey } from './survey.ts'
-import { type View, ViewBuilder, originOf } from './view.ts'
+import { type View, originOf } from './view.ts'
 
 /** Finds in a text as it is. */
 export type Detector = (text: string) => readonly Finding[]
@@ -112,12 +112,11 @@ function acrossBreak(text: string, at: number, detect: Detector, budget: Budget,
   const from = Math.max(0, left - BEFORE_CHARS)
   const to = Math.min(text.length, right + AFTER_CHARS)
   if (!afford(budget, to - from)) return
-  const builder = new ViewBuilder()
-  for (let index = from; index < to; index += 1) if (index !== at) builder.add(text[index] ?? '', index)
-  const view = builder.view(to)
-  for (const finding of detect(view.text)) {
+  const joined = text.slice(from, at) + text.slice(at + 1, to)
+  for (const finding of detect(joined)) {
     if (BY_WORDS.has(finding.type)) continue
-    const [start, end] = originOf(view, finding.start, finding.end)
+    const start = finding.start + from
+    const end = finding.end + from + 1
     if (start < at && end > at + 1) found.push({ ...finding, start, end })
   }
 }

@@ -33,23 +33,21 @@ const MAX_ENTITY_CHARS = 10
  * `\x40`. Undefined when there are none.
  */
 export function unescaped(text: string): View | undefined {
-  const builder = new ViewBuilder()
-  let isChanged = false
+  let builder: ViewBuilder | undefined
   let from = 0
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
     if (code !== 37 && code !== 38 && code !== 92) continue
     const escape = escapeAt(text, at, code)
     if (escape === undefined) continue
-    isChanged = true
-    for (let index = from; index < at; index += 1) builder.add(text[index] ?? '', index)
-    builder.add(escape.character, at)
+    builder ??= new ViewBuilder(text)
+    builder.copy(from, at)
+    builder.put(escape.character, at)
     from = at + escape.width
     at = from - 1
   }
-  if (!isChanged) return undefined
-  for (let index = from; index < text.length; index += 1) builder.add(text[index] ?? '', index)
-  return builder.view(text.length)
+  builder?.copy(from, text.length)
+  return builder?.view(text.length)
 }
 
 interface Escape {

@@ -16,24 +16,27 @@ export function isBeyondAscii(text: string): boolean {
  * when nothing changes.
  */
 export function fold(text: string): View | undefined {
-  const builder = new ViewBuilder()
-  let isChanged = false
-  for (let at = 0; at < text.length;) {
+  let builder: ViewBuilder | undefined
+  let from = 0
+  for (let at = 0; at < text.length; at += 1) {
+    if (text.charCodeAt(at) < 128) continue
     const code = text.codePointAt(at) ?? 0
     const width = code > 0xffff ? 2 : 1
-    if (code < 128) builder.add(text[at] ?? '', at)
-    else {
-      const folded = foldOne(code, text, at)
-      if (folded !== undefined) isChanged = true
-      builder.add(folded ?? text.slice(at, at + width), at)
+    const folded = foldOne(code)
+    if (folded !== undefined) {
+      builder ??= new ViewBuilder(text)
+      builder.copy(from, at)
+      if (folded !== '') builder.put(folded, at)
+      from = at + width
     }
-    at += width
+    at += width - 1
   }
-  return isChanged ? builder.view(text.length) : undefined
+  builder?.copy(from, text.length)
+  return builder?.view(text.length)
 }
 
 /** What stands for a character beyond ASCII; empty when it is not seen, undefined when it stays. */
-function foldOne(code: number, text: string, at: number): string | undefined {
+function foldOne(code: number): string | undefined {
   if (isUnseen(code)) return ''
   if (isOtherBlank(code)) return ' '
   const alike = lookAlike(code) ?? digitOf(code)
@@ -41,7 +44,7 @@ function foldOne(code: number, text: string, at: number): string | undefined {
   // Full width, mathematical, circled, superscript: the compatibility forms of Unicode that come down to one of ASCII.
   if (!isCompatibility(code)) return undefined
   const normal = String.fromCodePoint(code).normalize('NFKC')
-  return normal.length === 1 && normal.charCodeAt(0) < 128 && normal !== text[at] ? normal : undefined
+  return normal.length === 1 && normal.charCodeAt(0) < 128 ? normal : undefined
 }
 
 function isCompatibility(code: number): boolean {
@@ -59,13 +62,11 @@ function isCompatibility(code: number): boolean {
 
 /** What is written in tags, which no reader sees and a model does; undefined when fewer than `min` stand in a row. */
 export function taggedText(text: string, min: number): View | undefined {
-  const builder = new ViewBuilder()
-  let count = 0
+  const builder = new ViewBuilder(text)
   for (let at = text.indexOf('\u{db40}'); at !== -1; at = text.indexOf('\u{db40}', at + 2)) {
     const code = text.codePointAt(at) ?? 0
     if (code < TAG_BASE + 0x20 || code > TAG_BASE + 0x7e) continue
-    builder.add(String.fromCharCode(code - TAG_BASE), at)
-    count += 1
+    builder.put(String.fromCharCode(code - TAG_BASE), at)
   }
-  return count >= min ? builder.view(text.length) : undefined
+  return builder.length >= min ? builder.view(text.length) : undefined
 }

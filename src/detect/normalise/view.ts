@@ -5,20 +5,39 @@ export interface View {
   readonly origins: Uint32Array
 }
 
-/** Collects a view character by character. */
+/** Collects a view piece by piece. */
 export class ViewBuilder {
-  readonly #origins: number[] = []
+  readonly #source: string
+  readonly #origins: Uint32Array
   #text = ''
+  #length = 0
 
-  add(characters: string, origin: number): void {
-    this.#text += characters
-    for (let at = 0; at < characters.length; at += 1) this.#origins.push(origin)
+  /** @param source What the view is made from; a view is never longer. */
+  constructor(source: string) {
+    this.#source = source
+    this.#origins = new Uint32Array(source.length + 1)
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** A stretch of the source, as it is. */
+  copy(start: number, end: number): void {
+    this.#text += this.#source.slice(start, end)
+    for (let at = start; at < end; at += 1) this.#origins[this.#length++] = at
+  }
+
+  /** One character that stands for what begins at `origin`. */
+  put(character: string, origin: number): void {
+    this.#text += character
+    this.#origins[this.#length++] = origin
   }
 
   /** @param end Where the original ends. */
   view(end: number): View {
-    this.#origins.push(end)
-    return { text: this.#text, origins: Uint32Array.from(this.#origins) }
+    this.#origins[this.#length] = end
+    return { text: this.#text, origins: this.#origins.subarray(0, this.#length + 1) }
   }
 }
 
