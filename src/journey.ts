@@ -7,7 +7,7 @@ import { type ContextDeps, ground } from '#context/ground.ts'
 import { conversationOf } from '#guard/conversation.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import { type ManagedDeps, admitVerdict, both, check, vet } from '#guard/managed/check.ts'
-import { NO_PASSAGES, admit, screen, scrub, seal } from '#guard/screen.ts'
+import { NO_PASSAGES, admit, isLong, screen, screenLong, scrub, seal } from '#guard/screen.ts'
 import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
@@ -57,7 +57,9 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const profile = known(world.profiles.get(permit.guardProfile))
 
   const vault = new LazyVault(() => world.vaults.open(principal, conversationOf(ask)))
-  const draft = recorder.stageNow('screen', () => screen(ask, profile, vault))
+  const draft = isLong(ask)
+    ? await recorder.stage('screen', () => screenLong(ask, profile, vault))
+    : recorder.stageNow('screen', () => screen(ask, profile, vault))
   recorder.found(draft.found)
   admit(draft)
 

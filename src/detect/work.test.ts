@@ -35,6 +35,7 @@ const SMALL = 3000
 /** Reads of characters, which is what all matchers are made of. */
 function readsOf(text: string): number {
   let reads = 0
+  // oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
   const { charCodeAt } = String.prototype
   // oxlint-disable-next-line no-extend-native -- put back below; the tests of one file run one after the other
   String.prototype.charCodeAt = function counted(this: string, at: number) {

@@ -1,4 +1,4 @@
-import { LOWER, UPPER, isOf } from '../charset.ts'
+import { LOWER, UPPER, isOf } from '#detect/charset.ts'
 
 /**
  * How likely the second letter is behind the first, in halves of a bit around 5, 0 to 9: a row for each first letter.

@@ -10,7 +10,7 @@ const MAIL = 'jane.doe@example.com'
 const TOKEN = `ghp_${drawn(LETTERS_AND_DIGITS, 36)}`
 const fullWidth = (text: string): string =>
   text.replace(/[!-~]/g, (char) => String.fromCharCode(char.charCodeAt(0) + 0xfee0))
-const between = (text: string, mark: string): string => [...text].join(mark)
+const between = (text: string, mark: string): string => text.split('').join(mark)
 const escaped = (text: string, how: (code: number) => string): string =>
   text.replace(/[^A-Za-z0-9]/g, (char) => how(char.charCodeAt(0)))
 const hex2 = (code: number): string => code.toString(16).padStart(2, '0')
@@ -22,7 +22,11 @@ const DISGUISES: Readonly<Record<string, (value: string) => string>> = {
   'look-alikes': (value) =>
     value.replaceAll('a', 'а').replaceAll('e', 'е').replaceAll('o', 'о').replaceAll('p', 'р').replaceAll('1', '１'),
   'tags inside': (value) => `${value.slice(0, 3)}\u{e0068}\u{e0069}${value.slice(3)}`,
-  'all in tags': (value) => [...value].map((char) => String.fromCodePoint(0xe0000 + char.charCodeAt(0))).join(''),
+  'all in tags': (value) =>
+    value
+      .split('')
+      .map((char) => String.fromCodePoint(0xe0000 + char.charCodeAt(0)))
+      .join(''),
   'combining marks': (value) => between(value, '\u0301'),
   Base64: (value) => Buffer.from(value).toString('base64'),
   Base64url: (value) => Buffer.from(value).toString('base64url'),

@@ -9,9 +9,8 @@ const PAIRS =
   "‐- ‑- ‒- –- —- ―- −- ﹣- ⁃- ˗- ․. 。. ۔. ⁄/ ∕/ ∶: ꞉: ׃: ＠@ ﹫@ ‘' ’' ‛' “\" ” \" ′' ＿_ ‚, "
 
 const table = new Map<number, string>()
-for (const pair of PAIRS.split(' ')) {
-  const [from, to] = [...pair]
-  if (from !== undefined && to !== undefined) table.set(from.codePointAt(0) ?? 0, to)
+for (const pair of PAIRS.split(' ').filter(({ length }) => length === 2)) {
+  table.set(pair.codePointAt(0) ?? 0, pair.slice(-1))
 }
 
 /** The ASCII character that `code` looks like, or undefined. */
