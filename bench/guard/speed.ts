@@ -20,6 +20,13 @@ export const HARD: Readonly<Record<string, (bytes: number) => string>> = {
   'percent signs': (bytes) => filled('%41', bytes),
   'zero-width': (bytes) => filled('pass\u200bword=', bytes),
   assignments: (bytes) => filled('password="', bytes),
+  'assignments without end': (bytes) => filled('password=', bytes),
+  'lists of tokens': (bytes) => filled('token:["a","b",', bytes),
+  entities: (bytes) => filled('&#65;', bytes),
+  'single letters': (bytes) => filled('k ', bytes),
+  'short lines of digits': (bytes) => filled('12345\n6@', bytes),
+  'curl users': (bytes) => filled('curl -u ', bytes),
+  'PEM blocks without end': (bytes) => filled(`-----BEGIN PRIVATE KEY-----\n${'QUJD'.repeat(8)}\n`, bytes),
 }
 
 function filled(piece: string, bytes: number): string {

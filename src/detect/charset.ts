@@ -26,7 +26,8 @@ export const WORD = ALPHANUMERIC | UNDERSCORE
 export const BASE64URL = WORD | HYPHEN
 export const HEX = HEX_LOWER | HEX_UPPER
 
-const table = new Uint16Array(128)
+/** The classes of each ASCII character, for loops that read every character of a text. */
+export const CLASSES = new Uint16Array(128)
 for (let code = 0; code < 128; code += 1) {
   const char = String.fromCharCode(code)
   let bits = 0
@@ -44,13 +45,13 @@ for (let code = 0; code < 128; code += 1) {
   if ('%~'.includes(char)) bits |= PERCENT
   if (' \t\n\r'.includes(char)) bits |= BLANK
   if ('"\'`'.includes(char)) bits |= QUOTE
-  table[code] = bits
+  CLASSES[code] = bits
 }
 
 /** Whether the character at `at` belongs to one of `classes`; false outside the text and beyond ASCII. */
 export function isOf(text: string, at: number, classes: number): boolean {
   const code = text.charCodeAt(at)
-  return code < 128 && ((table[code] ?? 0) & classes) !== 0
+  return code < 128 && ((CLASSES[code] ?? 0) & classes) !== 0
 }
 
 /** Index after the longest run of `classes` that starts at `from`, at most `max` characters on. */
@@ -69,7 +70,20 @@ export function runStart(text: string, to: number, classes: number, max: number)
   return at
 }
 
-/** How many different characters there are from `start` to `end`. */
+/** Which characters were seen, by the number of the call: nothing has to be cleared in between. */
+const seenIn = new Uint32Array(128)
+let calls = 0
+
+/** How many different ASCII characters there are from `start` to `end`; all others count as one. */
 export function distinctIn(text: string, start: number, end: number): number {
-  return new Set(text.slice(start, end)).size
+  calls = (calls + 1) >>> 0
+  let count = 0
+  for (let at = start; at < end; at += 1) {
+    const code = text.charCodeAt(at)
+    const slot = code < 128 ? code : 127
+    if (seenIn[slot] === calls) continue
+    seenIn[slot] = calls
+    count += 1
+  }
+  return count
 }

@@ -35,6 +35,8 @@ const FOUND: readonly (readonly [text: string, ...values: string[]])[] = [
   ['password = "hunter22!"', 'hunter22!'],
   ["pass: 'sunshine'", 'sunshine'],
   [`Authorization: Bearer ${KEY}`, KEY],
+  ['my password is Tr0ub4dor&3, thanks', 'Tr0ub4dor&3'],
+  ['Kennwort: sommer2024x', 'sommer2024x'],
   [`twitterKey := "${KEY}"`, KEY],
 ]
 
@@ -62,6 +64,9 @@ const LEFT_ALONE = [
   `public_key = "${KEY}"`,
   `csrf_token: "${KEY}"`,
   'max_tokens: 4096',
+  'the password is required and is case-sensitive',
+  'the token is expired',
+  `shape('github-token', 'ghp_')`,
   'the password must be changed every year',
   'the secret: be kind to everyone',
   'keyboard = "qwertz layout 105"',

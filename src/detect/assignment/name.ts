@@ -8,6 +8,9 @@ export const NAME_LITERALS: readonly string[] = [
   'pass',
   'pwd',
   'psw',
+  'kennwort',
+  'senha',
+  'wachtwoord',
   'secret',
   'token',
   'key',
@@ -36,7 +39,7 @@ export function nameAround(text: string, at: number, end: number): NameSpan {
 }
 
 const PASSWORD = new Set(
-  'password passwords passwd passphrase passcode pass pwd psw passwort userpass userpassword dbpass dbpassword rootpassword mypassword testpassword passwordconfirmation'.split(
+  'password passwords passwd passphrase passcode pass pwd psw passwort kennwort senha wachtwoord userpass userpassword dbpass dbpassword rootpassword mypassword testpassword passwordconfirmation'.split(
     ' ',
   ),
 )

@@ -1,4 +1,4 @@
-import { DIGIT, LOWER, UNDERSCORE, UPPER, isOf, runEnd } from '#detect/charset.ts'
+import { DIGIT, LOWER, UNDERSCORE, UPPER, distinctIn, isOf, runEnd } from '#detect/charset.ts'
 import { wordLikeness } from './letters.ts'
 
 /** What stands where a value will be put, or where it was taken out. */
@@ -111,7 +111,7 @@ function isName(value: string, from: number): boolean {
 
 /** `aaaaaaaa`, `********`: at most two different characters. */
 function isOneCharacter(value: string): boolean {
-  return value.length >= 3 && new Set(value).size <= (value.length > 6 ? 2 : 1)
+  return value.length >= 3 && distinctIn(value, 0, value.length) <= (value.length > 6 ? 2 : 1)
 }
 
 /** `POSTGRES_PASSWORD`: words in capitals, joined by `_`. */

@@ -1,4 +1,4 @@
-import { BLANK, LOWER, QUOTE, UPPER, WORD, isOf, runEnd } from '#detect/charset.ts'
+import { BLANK, DIGIT, LOWER, QUOTE, UPPER, WORD, isOf, runEnd } from '#detect/charset.ts'
 
 /** A value that is given to a name. */
 export interface Value {
@@ -19,7 +19,7 @@ const TAB = 9
 
 /**
  * The value behind the name that ends at `from`: `name = "value"`, `"name": "value"`, `NAME=value`, `name: str = 'value'`,
- * `setName("value")`, `("NAME", "value")`, `config["name"] = "value"`, `--name value`, `<name>value</name>`,
+ * `setName("value")`, `("NAME", "value")`, `config["name"] = "value"`, `--name value`, `name is value`, `<name>value</name>`,
  * `key="name" value="value"`. Looks at a bounded stretch of text; undefined when there is none.
  */
 export function valueAfter(text: string, from: number, isFlag: boolean): Value | undefined {
@@ -77,6 +77,7 @@ function typeEnd(text: string, from: number): number {
 
 function afterBlank(text: string, at: number, isFlag: boolean): Value | undefined {
   if (isOf(text, at, QUOTE)) return valueAt(text, at, 'blank')
+  if (text.startsWith('is ', at)) return valueAt(text, at + 3, 'assigned')
   // `token string = "x"`: a type stands between.
   const wordEnd = runEnd(text, at, WORD | 32, 24)
   const equals = blanksEnd(text, wordEnd)
@@ -160,7 +161,7 @@ function quoted(text: string, at: number, by: Value['by']): Value | undefined {
 }
 
 const MAX_EQUALS = 4
-const BARE_STOPS = ' \t\r\n"\'`,;<>&|()[]{}'
+const BARE_STOPS = ' \t\r\n"\'`,;<>|()[]{}'
 
 /** Without quotes a value ends at a blank, a quote, a bracket or a separator; a full stop at its end is not part of it. */
 function bareEnd(text: string, from: number): number {
@@ -168,6 +169,8 @@ function bareEnd(text: string, from: number): number {
   let end = from
   let equals = 0
   while (end < limit && !BARE_STOPS.includes(text[end] ?? ' ')) {
+    // In a query the next field follows; a password may hold the sign.
+    if (text[end] === '&' && !isOf(text, end + 1, DIGIT)) break
     // More of them than Base64 has are assignments in a row.
     if (text[end] === '=' && ++equals > MAX_EQUALS) break
     if (text[end] === '\\' && (text[end + 1] === 'n' || text[end + 1] === 'r' || isOf(text, end + 1, QUOTE))) break

@@ -1,6 +1,7 @@
 import {
   ALPHANUMERIC,
   BASE64,
+  CLASSES,
   DIGIT,
   HEX,
   HEX_LOWER,
@@ -9,6 +10,7 @@ import {
   LOWER,
   UPPER,
   WORD,
+  distinctIn,
   isOf,
   runEnd,
 } from '#detect/charset.ts'
@@ -57,7 +59,7 @@ function isLikely(
   { isQuoted, by }: Pick<Value, 'isQuoted' | 'by'>,
 ): boolean {
   if (by === 'blank' && !(isQuoted && kind === 'password')) return isRandom(value, made, kind === 'weak' ? 24 : 12)
-  if (by === 'argument') return isRandom(value, made, kind === 'weak' ? 24 : 8)
+  if (by === 'argument') return isRandom(value, made, kind === 'weak' ? 24 : 12)
   if (!isQuoted && isCodeLike(value, made)) return false
   switch (kind) {
     case 'password':
@@ -88,23 +90,19 @@ function isPrintable(value: string): boolean {
 }
 
 function madeOf(value: string): Made {
-  let [digits, uppers, lowers, others, changes, last] = [0, 0, 0, 0, 0, -1]
+  let [digits, uppers, lowers, changes, last] = [0, 0, 0, 0, -1]
   for (let at = 0; at < value.length; at += 1) {
-    let kind = 3
-    if (isOf(value, at, DIGIT)) {
-      kind = 0
-      digits += 1
-    } else if (isOf(value, at, UPPER)) {
-      kind = 1
-      uppers += 1
-    } else if (isOf(value, at, LOWER)) {
-      kind = 2
-      lowers += 1
-    } else others += 1
+    const code = value.charCodeAt(at)
+    const kind = (code < 128 ? (CLASSES[code] ?? 0) : 0) & (DIGIT | UPPER | LOWER)
+    if (kind === DIGIT) digits += 1
+    else if (kind === UPPER) uppers += 1
+    else if (kind === LOWER) lowers += 1
     if (kind !== last) changes += 1
     last = kind
   }
-  return { length: value.length, digits, uppers, lowers, others, distinct: new Set(value).size, changes }
+  const { length } = value
+  const others = length - digits - uppers - lowers
+  return { length, digits, uppers, lowers, others, distinct: distinctIn(value, 0, length), changes }
 }
 
 /** Drawn rather than thought of: long enough, of many characters, and not words. */

@@ -20,7 +20,7 @@ const MIN_TAGGED_CHARS = 6
 /** Encodings within encodings that are undone. */
 const MAX_DEPTH = 3
 /** What all views of a text may have together, in multiples of its length: the work stays linear. */
-const VIEWS_PER_TEXT = 6
+const VIEWS_PER_TEXT = 4
 const VIEWS_AT_LEAST = 8192
 
 /** Findings of kinds that go by words and alphabets are taken from the text as it stands only. */

@@ -1,4 +1,4 @@
-import { ALPHANUMERIC, BASE64, HEX, HYPHEN, UNDERSCORE, isOf } from '#detect/charset.ts'
+import { ALPHANUMERIC, BASE64, CLASSES, HEX, HYPHEN, UNDERSCORE, isOf } from '#detect/charset.ts'
 import { MIN_ENCODED_CHARS, mayBeEncoded } from './encoded.ts'
 
 /** A stretch of a text. */
@@ -37,16 +37,28 @@ export function survey(text: string): Survey {
   const singles = new SingleLetters(text)
   let hasEscapes = false
   let runAt = 0
-  for (let at = 0; at <= text.length; at += 1) {
-    if (isOf(text, at, ENCODED)) continue
-    if (at - runAt >= MIN_ENCODED_CHARS && mayBeEncoded(text, runAt, at)) encoded.push({ start: runAt, end: at })
-    runAt = at + 1
+  // The end ends a run too; it is looked at outside of the loop, where reading it would give no number.
+  for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
-    if (code === BLANK) singles.blank(at)
-    else if (code === PERCENT || code === AMPERSAND || code === BACKSLASH) hasEscapes ||= mayEscape(text, at, code)
+    if (code < 128 && ((CLASSES[code] ?? 0) & ENCODED) !== 0) continue
+    if (at - runAt >= MIN_ENCODED_CHARS) keepRun(text, runAt, at, encoded)
+    runAt = at + 1
+    if (code === BLANK) {
+      if (hasBlankNear(text, at)) singles.blank(at)
+    } else if (code === PERCENT || code === AMPERSAND || code === BACKSLASH) hasEscapes ||= mayEscape(text, at, code)
     else if (code === LINE_FEED && text.charCodeAt(at - 1) > BLANK && text.charCodeAt(at + 1) > BLANK) breaks.push(at)
   }
+  if (text.length - runAt >= MIN_ENCODED_CHARS) keepRun(text, runAt, text.length, encoded)
   return { encoded, spaced: singles.stretches(), breaks, hasEscapes }
+}
+
+function keepRun(text: string, start: number, end: number, encoded: Stretch[]): void {
+  if (mayBeEncoded(text, start, end)) encoded.push({ start, end })
+}
+
+/** Most blanks stand between words: only near another one are they looked at. */
+function hasBlankNear(text: string, at: number): boolean {
+  return text.charCodeAt(at - 2) === BLANK || text.charCodeAt(at + 2) === BLANK || text.charCodeAt(at - 1) === BLANK
 }
 
 /** Finds characters that stand one by one, from where the blanks are. */
