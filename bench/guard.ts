@@ -13,7 +13,7 @@ import type { Section } from './report.ts'
  * texts. A match is an overlap with the marked place, of the same type.
  * @throws {Error} when no folder is given.
  */
-export function runGuard(folder: string | undefined): Section {
+export async function runGuard(folder: string | undefined): Promise<Section> {
   if (folder === undefined || !existsSync(folder))
     throw new Error('`guard` needs the folder with the labelled texts: --data DIR')
   const groups: readonly (readonly [title: string, rows: readonly Outcome[]])[] = [
@@ -21,7 +21,7 @@ export function runGuard(folder: string | undefined): Section {
     ['Personal data', [...judgePersonal(folder), ...judgeRecognisers(folder)]],
     ['Evasion', judgeEvasion(folder)],
     ['Surfaces', judgeSurfaces(folder)],
-    ['Speed', judgeSpeed()],
+    ['Speed', await judgeSpeed()],
   ]
   return {
     name: 'guard',

@@ -51,7 +51,7 @@ export async function runBench(options: BenchOptions): Promise<void> {
       await quiet(choice, part)
       sections.push(await runAudit(part, workFolder, choice.quick))
     }
-    if (choice.parts.has('guard')) sections.push(runGuard(choice.data))
+    if (choice.parts.has('guard')) sections.push(await runGuard(choice.data))
     const journey = choice.parts.has('journey') ? await runJourney(choice, workFolder, machine.isPinned) : undefined
     const report: Report = { date: today(), machine, command: commandLine(), note: choice.note, journey, sections }
     const file = choice.out ?? join(ROOT, 'bench/results', `${report.date}-${nameOf(choice)}.md`)

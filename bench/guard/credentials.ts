@@ -43,8 +43,8 @@ export function judgeRuleCases(folder: string): Outcome[] {
   ]
 }
 
-/** Which half a repository is in when rules are tuned on one and checked on the other. */
-export function isTuned({ origin = '' }: Row): boolean {
+/** Which half a repository is in: when both halves have about the same figures, rules are not about single ones. */
+export function isFirstHalf({ origin = '' }: Row): boolean {
   const repository = /\(([^@]+)@/.exec(origin)?.[1] ?? origin
   let sum = 0
   for (const char of repository) sum = (sum * 31 + char.charCodeAt(0)) % 65_521
@@ -59,10 +59,10 @@ export function judgeCode(folder: string): Outcome[] {
   const rows = readRows(folder, 'creddata_sub')
   return [
     codeOutcome('credentials in code, all repositories', rows, true),
-    codeOutcome('credentials in code, repositories tuned on', rows.filter(isTuned), false),
+    codeOutcome('credentials in code, one half of the repositories', rows.filter(isFirstHalf), false),
     codeOutcome(
-      'credentials in code, repositories checked on',
-      rows.filter((row) => !isTuned(row)),
+      'credentials in code, the other half',
+      rows.filter((row) => !isFirstHalf(row)),
       false,
     ),
     chosenPasswords(rows),

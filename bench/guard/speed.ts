@@ -1,3 +1,4 @@
+import { scanLong } from '#detect/scan-long.ts'
 import { scan } from '#detect/scan.ts'
 import { TEXTS } from '../micro/guard.ts'
 import { type Outcome, outcome } from './outcome.ts'
@@ -34,7 +35,7 @@ function filled(piece: string, bytes: number): string {
 }
 
 /** Microseconds a scan, middle of five after a warm-up; and the worst of what is made to be hard. */
-export function judgeSpeed(): Outcome[] {
+export async function judgeSpeed(): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
   for (const [kb, floor, target] of [
     [1, 100, 60],
@@ -63,7 +64,40 @@ export function judgeSpeed(): Outcome[] {
       misses: worst.map(({ name, micros }) => `${name} ${(micros / 1000).toFixed(1)} ms`).join(', '),
     }),
   )
+  for (const [name, text] of [
+    ['prose', filled(TEXTS['prose'] ?? '', 1024 * KB)],
+    ['JSON', filled(TEXTS['JSON'] ?? '', 1024 * KB)],
+    ['the worst of these', HARD[worst[0]?.name ?? '']?.(1024 * KB) ?? ''],
+  ] as const) {
+    const block = await longestBlockMs(text)
+    outcomes.push(
+      outcome(`event loop blocked at once by 1 MB, ${name}, in slices`, `${block.toFixed(1)} ms`, {
+        floor: '10 ms',
+        target: '5 ms',
+        isMet: block <= 10,
+      }),
+    )
+  }
   return outcomes
+}
+
+/** The longest time that nothing else could run while a long text was scanned; middle of three. */
+async function longestBlockMs(text: string): Promise<number> {
+  const blocks: number[] = []
+  for (let repeat = 0; repeat < 3; repeat += 1) {
+    let [longest, last, isDone] = [0, performance.now(), false]
+    const tick = (): void => {
+      const now = performance.now()
+      longest = Math.max(longest, now - last)
+      last = now
+      if (!isDone) setImmediate(tick)
+    }
+    setImmediate(tick)
+    await scanLong(text)
+    isDone = true
+    blocks.push(longest)
+  }
+  return blocks.sort((a, b) => a - b)[1] ?? Number.NaN
 }
 
 function medianMicros(text: string, kb: number): number {

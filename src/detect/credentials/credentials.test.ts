@@ -93,6 +93,10 @@ const STRUCTURED: readonly (readonly [detector: string, text: string, credential
   ['url-password', `postgres://bob:${word(12)}@db.internal/x`, word(12)],
   ['url-password', `redis://:${word(12)}@cache`, word(12)],
   ['basic-authorization', `Authorization: Basic ${base64('bob:s3cret!')}`, base64('bob:s3cret!')],
+  ['curl-user', `curl --user "bob@example.com:${word(9)}" https://example.com`, word(9)],
+  ['curl-user', `curl https://example.com -u ${word(20)}:`, word(20)],
+  ['terraform-token', `x ${word(14)}.atlasv1.${url(64)}`, `${word(14)}.atlasv1.${url(64)}`],
+  ['bundler-credential', 'BUNDLE_GEMS__EXAMPLE__COM: cafe12:beef34', 'cafe12:beef34'],
   ['curl-user', `curl -s -u bob:${word(9)} https://example.com`, word(9)],
   ['azure-shared-key', `DefaultEndpointsProtocol=https;AccountKey=${word(86)}==;`, `${word(86)}==`],
 ]

@@ -111,5 +111,8 @@ export const SERVICES: readonly Rule[] = [
   shape('1password-service-token', 'ops_eyJ', [[ALPHANUMERIC | BASE64, 240, 2000]]),
   shape('age-secret-key', 'AGE-SECRET-KEY-1', [[UPPER | DIGIT, 58, 58]], { distinct: 1, anyCase: true }),
   shape('age-secret-key', 'AGE-SECRET-KEY-PQ-1', [[UPPER | DIGIT, 58, 80]], { distinct: 1, anyCase: true }),
+  shape('lob-key', 'live_', [[HEX_LOWER, 35, 35]], { distinct: 8 }),
+  shape('lob-key', 'test_', [[HEX_LOWER, 35, 35]], { distinct: 8 }),
+  shape('gocardless-token', 'live_', [[BASE64URL | EQUALS, 40, 40]], { distinct: 12 }),
   shape('thinplane-key', 'tp-', [[ALPHANUMERIC | HYPHEN, 40, 64]]),
 ]

@@ -4,9 +4,11 @@ import {
   BASE64,
   BASE64URL,
   DOT,
+  EQUALS,
   HEX_LOWER,
   HYPHEN,
   LOWER,
+  QUOTE,
   UPPER,
   DIGIT,
   WORD,
@@ -34,6 +36,9 @@ export const STRUCTURED: readonly Rule[] = [
   { literal: 'ntlm ', find: ntlmHeader },
   { literal: ' -u ', find: curlUser },
   { literal: '--user ', find: curlUser },
+  { literal: '--user=', find: curlUser },
+  { literal: '.atlasv1.', find: terraformToken },
+  { literal: 'BUNDLE_', find: bundleCredential },
   { literal: 'accountkey=', find: storageKey },
   { literal: 'sharedaccesskey=', find: storageKey },
   { literal: 'Q~', find: entraSecret },
@@ -138,7 +143,10 @@ function ntlmHeader(text: string, at: number): Finding | undefined {
 
 const CURL_WINDOW_CHARS = 300
 
-/** `curl -u user:password`: only behind `curl`, since other commands mean other things by it. */
+/**
+ * `curl -u user:password`, or a token in the place of the user with nothing behind the colon. Only behind `curl`:
+ * other commands mean other things by it.
+ */
 function curlUser(text: string, at: number): Finding | undefined {
   if (
     !text
@@ -147,14 +155,29 @@ function curlUser(text: string, at: number): Finding | undefined {
       .includes('curl')
   )
     return undefined
-  let userAt = text.indexOf(' ', at + 1) + 1
-  if (isOf(text, userAt, 8192)) userAt += 1
-  const userEnd = runEnd(text, userAt, WORD | HYPHEN | DOT, 64)
-  if (text[userEnd] !== ':') return undefined
-  const end = valueStop(text, userEnd + 1, 128)
-  const value = text.slice(userEnd + 1, end)
-  if (value.length < 3 || isPlaceholder(value) || isFormat(value)) return undefined
-  return secret('curl-user', userEnd + 1, end, 0.85)
+  let userAt = at + (text[at] === ' ' ? 4 : 7)
+  if (isOf(text, userAt, QUOTE)) userAt += 1
+  const end = valueStop(text, userAt, 256)
+  const colon = text.indexOf(':', userAt)
+  if (colon === -1 || colon >= end) return undefined
+  const [from, to] = colon === end - 1 ? [userAt, colon] : [colon + 1, end]
+  const value = text.slice(from, to)
+  const isShort = value.length < (colon === end - 1 ? 12 : 3)
+  if (isShort || isPlaceholder(value) || isFormat(value) || isNumber(value)) return undefined
+  return secret('curl-user', from, to, 0.85)
+}
+
+/** `1000:1000`: the number of a user and of a group. */
+function isNumber(value: string): boolean {
+  return runEnd(value, 0, DIGIT, value.length) === value.length
+}
+
+/** `abcdefghijklmn.atlasv1.` and at least 60 characters (HCP Terraform). */
+function terraformToken(text: string, at: number): Finding | undefined {
+  const start = runStart(text, at, ALPHANUMERIC, 15)
+  const end = runEnd(text, at + 9, BASE64URL | EQUALS, 80)
+  const isToken = at - start === 14 && end - at - 9 >= 60 && !isOf(text, start - 1, WORD)
+  return isToken ? secret('terraform-token', start, end) : undefined
 }
 
 function valueStop(text: string, from: number, max: number): number {
@@ -162,6 +185,19 @@ function valueStop(text: string, from: number, max: number): number {
   let at = from
   while (at < limit && !' \t\r\n"\'`'.includes(text[at] ?? ' ')) at += 1
   return at
+}
+
+/** `BUNDLE_GEMS__EXAMPLE__COM: user:password` (bundler.io, credentials for gem sources). */
+function bundleCredential(text: string, at: number): Finding | undefined {
+  if (!text.startsWith('BUNDLE_', at) || isOf(text, at - 1, WORD)) return undefined
+  const nameEnd = runEnd(text, at, WORD, 96)
+  const from = nameEnd + (text.startsWith(': ', nameEnd) ? 2 : 1)
+  if (text[nameEnd] !== ':' && text[nameEnd] !== '=') return undefined
+  const start = isOf(text, from, QUOTE) ? from + 1 : from
+  const userEnd = runEnd(text, start, WORD | HYPHEN, 64)
+  if (text[userEnd] !== ':' || userEnd - start < 4) return undefined
+  const end = runEnd(text, userEnd + 1, WORD | HYPHEN, 128)
+  return end - userEnd > 4 ? secret('bundler-credential', start, end, 0.85) : undefined
 }
 
 /** The Base64 of a key of 64 bytes (88 characters) or of 32 (44). */
