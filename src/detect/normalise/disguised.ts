@@ -1,5 +1,6 @@
 import type { Finding } from '#contract/screened.ts'
 import { ALPHANUMERIC, BASE64, BLANK, DIGIT, HYPHEN, UNDERSCORE, isOf, runEnd } from '#detect/charset.ts'
+import { wordLikeness } from '#detect/assignment/letters.ts'
 import { decodedRun } from './encoded.ts'
 import { unescaped } from './escapes.ts'
 import { fold, isBeyondAscii, taggedText } from './fold.ts'
@@ -20,8 +21,8 @@ const MIN_TAGGED_CHARS = 6
 /** Encodings within encodings that are undone. */
 const MAX_DEPTH = 3
 /** What all views of a text may have together, in multiples of its length: the work stays linear. */
-const VIEWS_PER_TEXT = 4
-const VIEWS_AT_LEAST = 8192
+const VIEWS_PER_TEXT = 2
+const VIEWS_AT_LEAST = 4096
 
 /** Findings of kinds that go by words and alphabets are taken from the text as it stands only. */
 const BY_WORDS = new Set(['PERSON', 'LOCATION', 'ADDRESS', 'ORGANIZATION', 'NRP', 'DATE_TIME', 'AGE', 'TITLE', 'ZIP'])
@@ -144,7 +145,7 @@ function isSplit(text: string, left: number, at: number, right: number): boolean
     else if (text[index] === '@') hasAt = true
   }
   if (hasAt) return true
-  if (digits < 4) return false
+  if (digits < 4 && !isLongAndDrawn(text.slice(left, at) + text.slice(at + 1, right), digits)) return false
   const isColumn =
     runEnd(text, left, DIGIT, at - left) === at &&
     runEnd(text, at + 1, DIGIT, right - at - 1) === right &&
@@ -153,7 +154,14 @@ function isSplit(text: string, left: number, at: number, right: number): boolean
   return !isColumn
 }
 
+function isLongAndDrawn(joined: string, digits: number): boolean {
+  return digits > 0 && joined.length >= 20 && wordLikeness(joined) < 5
+}
+
+/** Each view costs as much as this many characters before the first one is read. */
+const VIEW_CHARS = 128
+
 function afford(budget: Budget, characters: number): boolean {
-  budget.left -= characters
+  budget.left -= characters + VIEW_CHARS
   return budget.left >= 0
 }

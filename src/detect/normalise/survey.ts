@@ -52,8 +52,12 @@ export function survey(text: string): Survey {
   return { encoded, spaced: singles.stretches(), breaks, hasEscapes }
 }
 
+/** `name=value` is one run: what counts stands behind the last `=` that is no padding. */
 function keepRun(text: string, start: number, end: number, encoded: Stretch[]): void {
-  if (mayBeEncoded(text, start, end)) encoded.push({ start, end })
+  let last = end
+  while (last > start && text[last - 1] === '=') last -= 1
+  const from = Math.max(start, text.lastIndexOf('=', last - 1) + 1)
+  if (end - from >= MIN_ENCODED_CHARS && mayBeEncoded(text, from, end)) encoded.push({ start: from, end })
 }
 
 /** Most blanks stand between words: only near another one are they looked at. */
@@ -77,7 +81,7 @@ class SingleLetters {
     const distance = at - this.#last
     if (distance === 2) {
       if (this.#count === 0)
-        this.#start = isOf(this.#text, this.#last - 2, ENCODED) ? this.#last + 1 : Math.max(0, this.#last - 1)
+        this.#start = isOf(this.#text, this.#last - 2, ALPHANUMERIC) ? this.#last + 1 : Math.max(0, this.#last - 1)
       this.#count += 1
     } else if (distance > 2) this.#close()
     this.#last = at
