@@ -2,16 +2,16 @@ import { parseArgs } from 'node:util'
 import { SIDE_NAMES, type SideName } from './sides.ts'
 
 /** What of the suite runs. */
-export const PARTS = ['journey', 'micro', 'start-up', 'audit', 'audit-verify', 'audit-kill'] as const
-/** Those that run when none is named: the others write gigabytes, or kill for minutes. */
+export const PARTS = ['journey', 'micro', 'start-up', 'audit', 'audit-verify', 'audit-kill', 'guard'] as const
+/** Those that run when none is named: the others write gigabytes, kill for minutes, or need labelled texts. */
 const USUAL_PARTS: readonly Part[] = ['journey', 'micro', 'start-up']
 export type Part = (typeof PARTS)[number]
 
 export interface BenchOptions {
   /** Short runs and one round: to see that everything works, not to quote. Default false. */
   readonly quick?: boolean | undefined
-  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, or sides such as `bare`
-   * and `thinplane`. Default: the first three. */
+  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, `guard`, or sides such
+   * as `bare` and `thinplane`. Default: the first three. */
   readonly only?: readonly string[] | undefined
   /** Rounds of the journey. Default 5, with `quick` 1. */
   readonly rounds?: number | undefined
@@ -19,6 +19,8 @@ export interface BenchOptions {
   readonly out?: string | undefined
   /** Take processor profiles of Thinplane instead of measuring. Default false. */
   readonly profile?: boolean | undefined
+  /** Folder with labelled texts, for `guard`. */
+  readonly data?: string | undefined
   /** What limits the numbers, in the words of whoever ran it. */
   readonly note?: string | undefined
 }
@@ -29,6 +31,7 @@ export interface Chosen {
   readonly sides: ReadonlySet<SideName>
   readonly rounds: number
   readonly out: string | undefined
+  readonly data: string | undefined
   readonly note: string
 }
 
@@ -51,6 +54,7 @@ export function chosen(options: BenchOptions): Chosen {
     sides: new Set(sides.length === 0 ? SIDE_NAMES : ['direct', ...sides]),
     rounds: Math.min(MAX_ROUNDS, options.rounds ?? (quick ? 1 : ROUNDS)),
     out: options.out,
+    data: options.data,
     note: options.note ?? '',
   }
 }
@@ -65,20 +69,24 @@ function isSide(name: string): name is SideName {
 
 /** Reads the arguments of `node bench/run.ts`. @throws {Error} for what it does not know. */
 export function readArguments(args: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       quick: { type: 'boolean' },
       profile: { type: 'boolean' },
       only: { type: 'string', multiple: true },
       rounds: { type: 'string' },
       out: { type: 'string' },
+      data: { type: 'string' },
       note: { type: 'string' },
     },
   })
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
   if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1))
     throw new Error('--rounds takes a whole number from 1')
-  const only = values.only?.flatMap((names) => names.split(',')).filter((name) => name !== '')
-  return { quick: values.quick, profile: values.profile, only, rounds, out: values.out, note: values.note }
+  const named = [...positionals, ...(values.only ?? [])].flatMap((names) => names.split(','))
+  const only = named.filter((name) => name !== '')
+  const { quick, profile, out, data, note } = values
+  return { quick, profile, only, rounds, out, data, note }
 }

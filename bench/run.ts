@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AUDIT_PARTS, runAudit } from './audit.ts'
 import { type Child, ROOT, startChild } from './child.ts'
+import { runGuard } from './guard.ts'
 import { FULL_PLAN, type JourneyPlan, type Numbers, QUICK_PLAN, measureSide } from './journey.ts'
 import { runLoad } from './load.ts'
 import { OTHER_CORE, machineFacts, pinSelf, untilQuiet } from './machine.ts'
@@ -50,6 +51,7 @@ export async function runBench(options: BenchOptions): Promise<void> {
       await quiet(choice, part)
       sections.push(await runAudit(part, workFolder, choice.quick))
     }
+    if (choice.parts.has('guard')) sections.push(await runGuard(choice.data))
     const journey = choice.parts.has('journey') ? await runJourney(choice, workFolder, machine.isPinned) : undefined
     const report: Report = { date: today(), machine, command: commandLine(), note: choice.note, journey, sections }
     const file = choice.out ?? join(ROOT, 'bench/results', `${report.date}-${nameOf(choice)}.md`)

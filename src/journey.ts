@@ -9,7 +9,7 @@ import { screenOutput } from '#guard/output.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import { checkAnswer } from '#guard/managed/answer.ts'
 import { type ManagedDeps, admitVerdict, both, check, vet } from '#guard/managed/check.ts'
-import { NO_PASSAGES, admit, screen, scrub, seal } from '#guard/screen.ts'
+import { NO_PASSAGES, admit, isLong, screen, screenLong, scrub, seal } from '#guard/screen.ts'
 import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
@@ -59,7 +59,9 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const profile = known(world.profiles.get(permit.guardProfile))
 
   const vault = new LazyVault(() => world.vaults.open(principal, conversationOf(ask)))
-  const draft = recorder.stageNow('screen', () => screen(ask, profile, vault))
+  const draft = isLong(ask)
+    ? await recorder.stage('screen', () => screenLong(ask, profile, vault))
+    : recorder.stageNow('screen', () => screen(ask, profile, vault))
   recorder.found(draft.found)
   admit(draft)
 

@@ -6,7 +6,8 @@ import { type MicroResult, measure } from './measure.ts'
 const KB = 1024
 const PROTECTS = 'local guard: a few hundredths of a millisecond for a KB of prompt'
 
-const TEXTS: Readonly<Record<string, string>> = {
+/** Samples of ordinary texts, by kind. */
+export const TEXTS: Readonly<Record<string, string>> = {
   prose:
     'The supplier asked whether the second part of the order can be paid together with the first, because both were delivered in the same week. We count the goods, compare the papers and pay; that takes three working days at most. ',
   code: "export function total(lines: readonly Line[]): number {\n  let sum = 0\n  for (const { price, count } of lines) sum += price * count // 2.5 % discount above 100\n  return Math.round(sum * 100) / 100\n}\nconst API = 'https://example.com/v1/items?page=2'\n",

@@ -6,7 +6,7 @@ import { Refusal } from '#contract/refusal.ts'
 import type { GuardAction, Screened } from '#contract/screened.ts'
 import { RULES_VERSION } from '#detect/scan.ts'
 import type { GuardProfile } from './profile.ts'
-import { admit, screen, scrub, seal } from './screen.ts'
+import { admit, screen, scrub, seal, isLong, screenLong } from './screen.ts'
 import { LazyVault, createVaults } from './vault.ts'
 
 const PRINCIPAL = {
@@ -222,4 +222,43 @@ test('a profile that looks first flags or blocks orders to the model, and says h
     lazy('t'),
   )
   admit(told)
+})
+
+test('stop sequences are screened, and a value that was cut in two between parts', () => {
+  const { ask: clean } = screen(
+    ask(
+      [
+        {
+          role: 'user',
+          parts: [
+            { type: 'text', text: `key ${AWS_KEY.slice(0, 9)}` },
+            { type: 'text', text: AWS_KEY.slice(9) },
+          ],
+        },
+      ],
+      {
+        sampling: { stop: [MAIL] },
+      },
+    ),
+    REDACT,
+    lazy('stop'),
+  )
+  assert.match(clean.sampling.stop?.[0] ?? '', /^<EMAIL_ADDRESS_\d{5}>$/)
+  const texts = clean.messages[0]?.parts.map((part) => (part.type === 'text' ? part.text : '')) ?? []
+  assert.match(texts[0] ?? '', /^key <SECRET_\d{5}>$/)
+  assert.match(texts[1] ?? '', /^<SECRET_\d{5}>$/)
+})
+
+test('a long request is screened like a short one', async () => {
+  const long = ask([user(`${'nothing here. '.repeat(3000)} I am ${MAIL}`), user(MAIL)], {
+    rest: { metadata: { k: MAIL } },
+  })
+  assert.equal(isLong(long), true)
+  assert.equal(isLong(ask([user(MAIL)])), false)
+  const vault = lazy('long')
+  const slow = await screenLong(long, REDACT, vault)
+  const quick = screen(long, REDACT, vault)
+  assert.deepEqual(slow.ask, quick.ask)
+  assert.deepEqual(slow.found, quick.found)
+  assert.equal(JSON.stringify(slow.ask).includes(MAIL), false)
 })

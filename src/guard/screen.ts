@@ -1,12 +1,16 @@
-import type { Ask, Message, Part, Tool } from '#contract/ask.ts'
+import { setImmediate } from 'node:timers/promises'
+import type { Ask, Message } from '#contract/ask.ts'
 import type { Passage } from '#contract/context.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { Finding, FindingCount, Screened } from '#contract/screened.ts'
+import { LONG_CHARS, scanLong } from '#detect/scan-long.ts'
+import { scanParts } from '#detect/scan-parts.ts'
 import { RULES_VERSION, scan } from '#detect/scan.ts'
 import { groundingText } from './grounding.ts'
 import { firstLook } from './look.ts'
 import type { GuardProfile } from './profile.ts'
 import { FindingTally, type Redaction, redact } from './redact.ts'
+import { type Treatment, treated } from './texts.ts'
 import type { LazyVault } from './vault.ts'
 
 /** A request that the in-process detectors have been over: its texts may leave, but not to a model yet. */
@@ -21,24 +25,65 @@ export interface Draft {
   readonly risk: number
 }
 
+/** What was found in texts before they are screened, by text. */
+type Known = ReadonlyMap<string, readonly Finding[]>
+
+const NOTHING_KNOWN: Known = new Map()
+
 /**
- * Scans every text of the request that a model can see (messages, tool calls, tool results, tool definitions, and
- * the fields that pass through unread) and puts placeholders where the profile says so. Runs in-process: nothing
- * has left when it returns.
+ * Scans every text of the request that a model can see (messages, tool calls, tool results, tool definitions, stop
+ * sequences, and the fields that pass through unread) and puts placeholders where the profile says so. Runs
+ * in-process: nothing has left when it returns. For long requests use `screenLong`, which lets others go on.
  */
-export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault): Draft {
+export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault, known: Known = NOTHING_KNOWN): Draft {
   const tally = new FindingTally()
   const redaction: Redaction = { profile, vault, tally, where: 'prompt' }
-  const clean: Ask = {
-    ...ask,
-    messages: cleanMessages(ask.messages, redaction),
-    tools: ask.tools.map((tool) => cleanTool(tool, redaction)),
-    rest: cleanRecord(ask.rest, redaction),
-  }
+  const findingsOf = (text: string): readonly Finding[] => known.get(text) ?? scan(text)
+  const treating = (given: Redaction): Treatment => ({
+    one: (text) => cleaned(text, findingsOf(text), given),
+    adjacent: (texts) => {
+      const found = scanParts(texts, findingsOf)
+      return texts.map((text, at) => cleaned(text, found[at] ?? [], given))
+    },
+  })
+  // What an application tells the model is not for its user: a value first seen there is not put back.
+  const clean = treated(ask, treating(redaction), treating({ ...redaction, restorable: false }))
   const look = firstLook(clean, profile, tally)
   const found = tally.list()
   const blocking = found.filter(({ action }) => action === 'block').map(({ type }) => type)
   return { ask: clean, found, profile, vault, blocking, risk: found.length > 0 ? 1 : look }
+}
+
+/** Whether the texts of a request are so long together that they are screened in slices. */
+export function isLong(ask: Ask): boolean {
+  let characters = 0
+  textsOf(ask, (text) => (characters += text.length))
+  return characters > LONG_CHARS
+}
+
+/** As `screen`, with other requests served in between. */
+export async function screenLong(ask: Ask, profile: GuardProfile, vault: LazyVault): Promise<Draft> {
+  const texts = new Set<string>()
+  textsOf(ask, (text) => texts.add(text))
+  const known = new Map<string, readonly Finding[]>()
+  let sinceYield = 0
+  for (const text of texts) {
+    sinceYield += text.length
+    if (sinceYield > LONG_CHARS) {
+      sinceYield = text.length
+      await setImmediate()
+    }
+    known.set(text, text.length > LONG_CHARS ? await scanLong(text) : scan(text))
+  }
+  return screen(ask, profile, vault, known)
+}
+
+function textsOf(ask: Ask, see: (text: string) => unknown): void {
+  const one = (text: string): string => {
+    see(text)
+    return text
+  }
+  treated(ask, { one, adjacent: (texts) => texts.map((text) => one(text)) })
 }
 
 /** @throws {Refusal} GUARD_BLOCKED when the profile blocks something that was found. */
@@ -121,60 +166,10 @@ function withGrounding(messages: readonly Message[], text: string): Message[] {
   return [...messages.slice(0, lead), { role: 'system', parts: [{ type: 'text', text }] }, ...messages.slice(lead)]
 }
 
-/** System messages first, wherever they stand: what was seen there first is decided there. */
-function cleanMessages(messages: readonly Message[], redaction: Redaction): Message[] {
-  const clean = new Map<Message, Message>()
-  for (const message of messages) if (message.role === 'system') clean.set(message, cleanMessage(message, redaction))
-  return messages.map((message) => clean.get(message) ?? cleanMessage(message, redaction))
-}
-
-function cleanMessage(message: Message, given: Redaction): Message {
-  // What an application tells the model is not for its user: a value first seen there is not put back.
-  const redaction = message.role === 'system' ? { ...given, restorable: false } : given
-  const parts = message.parts.map((part) => cleanPart(part, redaction))
-  return message.rest === undefined
-    ? { role: message.role, parts }
-    : { role: message.role, parts, rest: cleanRecord(message.rest, redaction) }
-}
-
-function cleanPart(part: Part, redaction: Redaction): Part {
-  switch (part.type) {
-    case 'text':
-      return { type: 'text', text: clean(part.text, redaction) }
-    case 'tool-call':
-      return { ...part, arguments: clean(part.arguments, redaction) }
-    case 'tool-result':
-      return { ...part, text: clean(part.text, redaction) }
-  }
-}
-
-function cleanTool(tool: Tool, redaction: Redaction): Tool {
-  const description = tool.description === undefined ? undefined : clean(tool.description, redaction)
-  const parameters = cleanRecord(tool.parameters, redaction)
-  return tool.rest === undefined
-    ? { name: tool.name, description, parameters }
-    : { name: tool.name, description, parameters, rest: cleanRecord(tool.rest, redaction) }
-}
-
 const PLACEHOLDER = /<[A-Z][A-Z_]*_\d{5}>/
 
-function clean(text: string, redaction: Redaction): string {
+function cleaned(text: string, findings: readonly Finding[], redaction: Redaction): string {
   // A history may come back with placeholders instead of originals: then the model may repeat them.
   if (PLACEHOLDER.test(text)) redaction.vault.opened()
-  const findings = scan(text)
   return findings.length === 0 ? text : redact(text, findings, redaction)
-}
-
-function cleanRecord(record: Readonly<Record<string, unknown>>, redaction: Redaction): Record<string, unknown> {
-  const copy: Record<string, unknown> = {}
-  for (const key of Object.keys(record))
-    if (key !== '__proto__') copy[clean(key, redaction)] = cleanValue(record[key], redaction)
-  return copy
-}
-
-function cleanValue(value: unknown, redaction: Redaction): unknown {
-  if (typeof value === 'string') return clean(value, redaction)
-  if (Array.isArray(value)) return value.map((item) => cleanValue(item, redaction))
-  if (typeof value === 'object' && value !== null) return cleanRecord(value as Record<string, unknown>, redaction)
-  return value
 }

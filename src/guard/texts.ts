@@ -1,0 +1,77 @@
+import type { Ask, Message, Part, Tool } from '#contract/ask.ts'
+
+/** What is done to texts: `one` to a text that stands alone, `adjacent` to those that a model reads as one. */
+export interface Treatment {
+  readonly one: (text: string) => string
+  readonly adjacent: (texts: readonly string[]) => readonly string[]
+}
+
+/**
+ * The request with every text treated that a model can see: messages, tool calls and results, tool definitions, stop
+ * sequences, and the fields that pass through unread. `told` is for what an application tells the model.
+ */
+export function treated(ask: Ask, treatment: Treatment, told: Treatment = treatment): Ask {
+  const { stop } = ask.sampling
+  // System messages first, wherever they stand: what was seen there first is decided there.
+  const first = new Map<Message, Message>()
+  for (const message of ask.messages) if (message.role === 'system') first.set(message, treatedMessage(message, told))
+  return {
+    ...ask,
+    messages: ask.messages.map((message) => first.get(message) ?? treatedMessage(message, treatment)),
+    tools: ask.tools.map((tool) => treatedTool(tool, treatment)),
+    sampling: stop === undefined ? ask.sampling : { ...ask.sampling, stop: stop.map((text) => treatment.one(text)) },
+    rest: treatedRecord(ask.rest, treatment),
+  }
+}
+
+function treatedMessage({ role, parts, rest }: Message, treatment: Treatment): Message {
+  const clean =
+    isOnlyText(parts) && parts.length > 1
+      ? treatedTexts(parts, treatment)
+      : parts.map((part) => treatedPart(part, treatment))
+  return rest === undefined ? { role, parts: clean } : { role, parts: clean, rest: treatedRecord(rest, treatment) }
+}
+
+type TextPart = Extract<Part, { readonly type: 'text' }>
+
+function isOnlyText(parts: readonly Part[]): parts is readonly TextPart[] {
+  return parts.every(({ type }) => type === 'text')
+}
+
+function treatedTexts(parts: readonly TextPart[], { adjacent }: Treatment): Part[] {
+  return adjacent(parts.map(({ text }) => text)).map((text) => ({ type: 'text', text }))
+}
+
+function treatedPart(part: Part, { one }: Treatment): Part {
+  switch (part.type) {
+    case 'text':
+      return { type: 'text', text: one(part.text) }
+    case 'tool-call':
+      return { ...part, arguments: one(part.arguments) }
+    case 'tool-result':
+      return { ...part, text: one(part.text) }
+  }
+}
+
+function treatedTool(tool: Tool, treatment: Treatment): Tool {
+  const { name, rest } = tool
+  const description = tool.description === undefined ? undefined : treatment.one(tool.description)
+  const parameters = treatedRecord(tool.parameters, treatment)
+  return rest === undefined
+    ? { name, description, parameters }
+    : { name, description, parameters, rest: treatedRecord(rest, treatment) }
+}
+
+function treatedRecord(record: Readonly<Record<string, unknown>>, treatment: Treatment): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (const key of Object.keys(record))
+    if (key !== '__proto__') copy[treatment.one(key)] = treatedValue(record[key], treatment)
+  return copy
+}
+
+function treatedValue(value: unknown, treatment: Treatment): unknown {
+  if (typeof value === 'string') return treatment.one(value)
+  if (Array.isArray(value)) return value.map((item) => treatedValue(item, treatment))
+  if (typeof value === 'object' && value !== null) return treatedRecord(value as Record<string, unknown>, treatment)
+  return value
+}
