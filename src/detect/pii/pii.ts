@@ -1,0 +1,106 @@
+import type { Finding } from '#contract/screened.ts'
+import { CARD_CONTEXT, cardAt } from './card.ts'
+import { Context } from './context.ts'
+import { domainAt, urlAt } from './url.ts'
+import { emailAt } from './email.ts'
+import { ibanAt } from './iban.ts'
+import { RULES, identifiersAt, identifiersFrom } from './identifiers.ts'
+import { isoDateAt } from './date.ts'
+import { IP_CONTEXT, ipv4At, ipv6At } from './ip.ts'
+import { PHONE_CONTEXT, phoneAt } from './phone.ts'
+import { resolved } from './overlaps.ts'
+import { type Vocabulary, compileVocabulary } from './vocabulary.ts'
+
+let vocabulary: Vocabulary | undefined
+
+function contextOf(text: string): Context {
+  vocabulary ??= compileVocabulary([...RULES.map((rule) => rule.context), CARD_CONTEXT, IP_CONTEXT, PHONE_CONTEXT])
+  return new Context(text, vocabulary)
+}
+
+const [ZERO, NINE, COLON, DOT, AT_SIGN, HYPHEN] = [48, 57, 58, 46, 64, 45]
+
+/**
+ * All personal data that the fast tier sees in `text`, sorted by start, one decision a span: of findings that overlap
+ * the surest stays, then the longest. Kinds that are weak on their own are reported below 0.5, for a profile with a
+ * lower `minScore`. Work is linear in the text: every candidate is bounded in length.
+ */
+export function piiFindings(text: string): Finding[] {
+  return resolved(piiCandidates(text))
+}
+
+/** The same before overlaps are settled: every kind that a value could be, in no order. */
+export function piiCandidates(text: string): Finding[] {
+  const found: Finding[] = []
+  const context = contextOf(text)
+  let [runEnd, wordStart, numberEnd, colonEnd, dotEnd] = [-1, -1, 0, -1, -1]
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code >= ZERO && code <= NINE) {
+      if (at === runEnd) {
+        runEnd = at + 1
+        continue
+      }
+      runEnd = at + 1
+      const first = firstOfWord(text, at)
+      if (first !== wordStart) identifiersAt(text, at, context, found)
+      wordStart = first
+      const iban = ibanAt(text, at)
+      if (iban !== undefined) {
+        found.push(iban)
+        numberEnd = iban.end
+      } else if (at >= numberEnd) numberEnd = numbersAt(text, at, context, found)
+    } else if (code === AT_SIGN) keep(emailAt(text, at), found)
+    else if (code === COLON) {
+      if (text.startsWith('://', at)) keep(urlAt(text, at), found)
+      else if (at > colonEnd) colonEnd = colonAt(text, at, context, found)
+    } else if (code === DOT && at > dotEnd) {
+      const domain = domainAt(text, at)
+      keep(domain, found)
+      dotEnd = domain === undefined ? labelsEnd(text, at) : domain.end
+    } else if (code === HYPHEN && text.charCodeAt(at + 3) === HYPHEN && text.charCodeAt(at + 6) === HYPHEN)
+      identifiersFrom(text, at - 2, context, found)
+  }
+  return found
+}
+
+/** What a run of digits is beside identifiers; returns where the next look is worth while. */
+function numbersAt(text: string, at: number, context: Context, found: Finding[]): number {
+  const number = ipv4At(text, at) ?? isoDateAt(text, at) ?? cardAt(text, at, context)
+  if (number !== undefined) {
+    found.push(number)
+    return number.end
+  }
+  const phone = phoneAt(text, at, context)
+  keep(phone, found)
+  return phone === undefined || phone.score < 0.5 ? at + 1 : phone.end
+}
+
+/** An IPv6 address or a hardware address; returns the end of the run of colons that needs no second look. */
+function colonAt(text: string, at: number, context: Context, found: Finding[]): number {
+  const second = text.indexOf(':', at + 1)
+  if (second === -1) return text.length
+  if (second - at > 5) return at
+  const address = ipv6At(text, at, context)
+  keep(address, found)
+  if (address !== undefined) return address.end
+  if (second - at === 3 && text[at + 6] === ':') identifiersFrom(text, at - 2, context, found)
+  return at
+}
+
+function labelsEnd(text: string, dot: number): number {
+  const limit = Math.min(text.length, dot + 64)
+  let end = dot + 1
+  while (end < limit && /[A-Za-z0-9.-]/.test(text[end] ?? ' ')) end += 1
+  return end - 1
+}
+
+function firstOfWord(text: string, digit: number): number {
+  let start = digit
+  while (start > 0 && digit - start < 64 && /[A-Za-z0-9]/.test(text[start - 1] ?? ' ')) start -= 1
+  return start
+}
+
+function keep(finding: Finding | undefined, found: Finding[]): void {
+  if (finding !== undefined) found.push(finding)
+}
