@@ -38,9 +38,7 @@ export function cardAt(text: string, start: number, context: Context): Finding |
       groups += 1
     } else break
   }
-  const lengths = lengthsOf(digits)
-  if (lengths === undefined || digits.length < 12) return undefined
-  if (!lengths.includes(digits.length)) return undefined
+  if (digits.length < 12 || lengthsOf(digits)?.includes(digits.length) !== true) return undefined
   if (isOf(text, end, WORD) || (groups > 1 && groups > digits.length / 3) || isRepeated(digits) || !luhn(digits))
     return undefined
   // Twelve or thirteen digits in one go may be a time stamp or an article number.

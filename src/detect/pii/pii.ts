@@ -1,4 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
+import { ALPHANUMERIC, DIGIT, LOWER, UPPER, isOf } from '../charset.ts'
 import { CARD_CONTEXT, cardAt } from './card.ts'
 import { Context } from './context.ts'
 import { domainAt, urlAt } from './url.ts'
@@ -8,6 +9,8 @@ import { RULES, identifiersAt, identifiersFrom } from './identifiers.ts'
 import { isoDateAt } from './date.ts'
 import { IP_CONTEXT, ipv4At, ipv6At } from './ip.ts'
 import { PHONE_CONTEXT, phoneAt } from './phone.ts'
+import { namesIn } from './person.ts'
+import { isCapital, isCaseless, isLetter, runAt } from './runs.ts'
 import { resolved } from './overlaps.ts'
 import { type Vocabulary, compileVocabulary } from './vocabulary.ts'
 
@@ -18,7 +21,12 @@ function contextOf(text: string): Context {
   return new Context(text, vocabulary)
 }
 
-const [ZERO, NINE, COLON, DOT, AT_SIGN, HYPHEN] = [48, 57, 58, 46, 64, 45]
+const [ZERO, NINE, COLON, DOT, AT_SIGN, HYPHEN, SPACE, SLASH, PLUS, OPEN, CLOSE] = [
+  48, 57, 58, 46, 64, 45, 32, 47, 43, 40, 41,
+]
+const MAX_WORD_CHARS = 64
+/** A postal code has five digits: the shortest number that can be something on its own. */
+const MIN_LONE_DIGITS = 5
 
 /**
  * All personal data that the fast tier sees in `text`, sorted by start, one decision a span: of findings that overlap
@@ -37,11 +45,9 @@ export function piiCandidates(text: string): Finding[] {
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
     if (code >= ZERO && code <= NINE) {
-      if (at === runEnd) {
-        runEnd = at + 1
-        continue
-      }
-      runEnd = at + 1
+      if (at < runEnd) continue
+      runEnd = digitsEnd(text, at)
+      if (isLoneShortNumber(text, at, runEnd)) continue
       const first = firstOfWord(text, at)
       if (first !== wordStart) identifiersAt(text, at, context, found)
       wordStart = first
@@ -49,18 +55,19 @@ export function piiCandidates(text: string): Finding[] {
       if (iban !== undefined) {
         found.push(iban)
         numberEnd = iban.end
-      } else if (at >= numberEnd) numberEnd = numbersAt(text, at, context, found)
+      } else if (at >= numberEnd && at === first) numberEnd = numbersAt(text, at, context, found)
     } else if (code === AT_SIGN) keep(emailAt(text, at), found)
     else if (code === COLON) {
       if (text.startsWith('://', at)) keep(urlAt(text, at), found)
       else if (at > colonEnd) colonEnd = colonAt(text, at, context, found)
-    } else if (code === DOT && at > dotEnd) {
+    } else if (code === DOT && at > dotEnd && at !== runEnd) {
       const domain = domainAt(text, at)
       keep(domain, found)
       dotEnd = domain === undefined ? labelsEnd(text, at) : domain.end
     } else if (code === HYPHEN && text.charCodeAt(at + 3) === HYPHEN && text.charCodeAt(at + 6) === HYPHEN)
       identifiersFrom(text, at - 2, context, found)
   }
+  prose(text, found)
   return found
 }
 
@@ -97,8 +104,63 @@ function labelsEnd(text: string, dot: number): number {
 
 function firstOfWord(text: string, digit: number): number {
   let start = digit
-  while (start > 0 && digit - start < 64 && /[A-Za-z0-9]/.test(text[start - 1] ?? ' ')) start -= 1
+  while (start > 0 && digit - start < MAX_WORD_CHARS && isOf(text, start - 1, ALPHANUMERIC)) start -= 1
   return start
+}
+
+function digitsEnd(text: string, from: number): number {
+  let end = from + 1
+  while (isOf(text, end, DIGIT)) end += 1
+  return end
+}
+
+/** Most numbers of data and prose: few digits, and neither letters nor a separator that could join it to more. */
+function isLoneShortNumber(text: string, start: number, end: number): boolean {
+  if (end - start >= MIN_LONE_DIGITS) return false
+  const before = text.charCodeAt(start - 1)
+  const after = text.charCodeAt(end)
+  const isJoinedBefore =
+    isOf(text, start - 1, ALPHANUMERIC) || (isJoint(before) && isOf(text, start - 2, UPPER | LOWER))
+  return (
+    !isJoinedBefore &&
+    !(before === PLUS || before === OPEN) &&
+    !isOf(text, end, ALPHANUMERIC) &&
+    !isJoined(text, end, after)
+  )
+}
+
+function isJoined(text: string, end: number, after: number): boolean {
+  if (after === CLOSE) return true
+  return (
+    (isJoint(after) || after === COLON || after === SLASH) &&
+    (isOf(text, end + 1, ALPHANUMERIC) || text[end + 1] === '(' || text[end + 1] === ':')
+  )
+}
+
+function isJoint(code: number): boolean {
+  return code === SPACE || code === HYPHEN || code === DOT
+}
+
+/** Names: every run of capitalised words, or of known names where a text has no capitals at all. */
+function prose(text: string, found: Finding[]): void {
+  const caseless = isCaseless(text)
+  for (let at = 0; at < text.length; at += 1) {
+    if (!isNameStart(text, at, caseless)) continue
+    const run = runAt(text, at, caseless)
+    if (run === undefined) {
+      if (caseless) while (isLetter(text.charCodeAt(at + 1))) at += 1
+      continue
+    }
+    namesIn(text, run, found)
+    at = run.end - 1
+  }
+}
+
+/** A capital that begins a word of prose, not a part of an identifier, a path or an address. */
+function isNameStart(text: string, at: number, caseless: boolean): boolean {
+  if (caseless ? !isLetter(text.charCodeAt(at)) : !isCapital(text, at)) return false
+  const before = text.charCodeAt(at - 1)
+  return !isLetter(before) && !isOf(text, at - 1, DIGIT) && !'_.@#$/\\&%'.includes(text[at - 1] ?? ' ')
 }
 
 function keep(finding: Finding | undefined, found: Finding[]): void {

@@ -1,0 +1,147 @@
+import { NO_NAME, ORGANISATION_ENDINGS, PARTICLES, STREETS, STREET_ENDING, TITLES } from './lexicon.ts'
+import { SURNAME, WORD, endsLikeSurname, fold, knownAs } from './names.ts'
+
+/** A capitalised word, with what is known of it. */
+export interface Word {
+  readonly start: number
+  readonly end: number
+  readonly lower: string
+  /** Bits of names.ts; a hyphenated word has those of its parts. */
+  readonly known: number
+  readonly isInitial: boolean
+  readonly isTitle: boolean
+  /** No part of a name: begins sentences, names an organisation, a street, a weekday. */
+  readonly isBarred: boolean
+  readonly isOrganisation: boolean
+  readonly isStreet: boolean
+  readonly isParticle: boolean
+  readonly isSurnameLike: boolean
+}
+
+/** Capitalised words that stand together. */
+export interface Run {
+  readonly words: readonly Word[]
+  readonly start: number
+  readonly end: number
+  /** Whether a sentence, line or quotation begins with it: its first capital says nothing then. */
+  readonly isFirst: boolean
+  /** The two words before it, in lower case, nearest first; empty when there is something else. */
+  readonly before: readonly [string, string]
+}
+
+const MAX_WORDS = 6
+const MAX_WORD_CHARS = 32
+
+/** Whether the text is written in small letters (or capitals) throughout, so that capitals tell nothing. */
+export function isCaseless(text: string): boolean {
+  const head = text.slice(0, 2000)
+  return head === head.toLowerCase()
+}
+
+/** The run that starts at `at`, a letter with no letter before it; undefined when the word can not be one. */
+export function runAt(text: string, at: number, caseless: boolean): Run | undefined {
+  const words: Word[] = []
+  let end = at
+  let next = at
+  while (words.length < MAX_WORDS) {
+    const wordEnd = letters(text, next)
+    if (wordEnd === next) break
+    const word = wordOf(text, next, wordEnd)
+    if (!isCapital(text, next) && !caseless && !(word.isParticle && words.length > 0)) break
+    if (caseless && word.known === 0 && !word.isInitial && !word.isParticle) break
+    words.push(word)
+    end = wordEnd
+    next = gapEnd(text, wordEnd, word)
+    if (next === -1) break
+  }
+  while (words.at(-1)?.isParticle === true && !isCapital(text, words.at(-1)?.start ?? 0)) words.pop()
+  const last = words.at(-1)
+  if (last === undefined) return undefined
+  end = last.end
+  const before = wordsBefore(text, at)
+  return { words, start: at, end, isFirst: before[0] === '', before }
+}
+
+function wordOf(text: string, start: number, end: number): Word {
+  const written = text.slice(start, end)
+  const folded = fold(written)
+  const lower = written.toLowerCase()
+  let known = knownAs(folded)
+  if (known === 0 && folded.includes('-')) for (const half of folded.split('-')) known |= knownAs(half)
+  const isTitle = TITLES.has(lower)
+  const isStreet = STREETS.has(lower) || (lower.length > 5 && STREET_ENDING.test(lower))
+  const isOrganisation = ORGANISATION_ENDINGS.has(lower)
+  return {
+    start,
+    end,
+    lower,
+    known,
+    isInitial: written.length === 1 && lower !== 'i',
+    isTitle,
+    isStreet,
+    isOrganisation,
+    isBarred: NO_NAME.has(lower) || isStreet || isOrganisation || isTitle || /^[A-Z]{2,}s?$/.test(written),
+    isParticle: PARTICLES.has(lower),
+    isSurnameLike: (known & (SURNAME | WORD)) === SURNAME || (known === 0 && endsLikeSurname(folded)),
+  }
+}
+
+/** After letters: hyphen or apostrophe with letters beyond belong to the word; `'s` does not. */
+function letters(text: string, from: number): number {
+  const limit = Math.min(text.length, from + MAX_WORD_CHARS)
+  let at = from
+  while (at < limit) {
+    if (isLetter(text.charCodeAt(at))) at += 1
+    else if (at > from && isInner(text, at)) at += 1
+    else break
+  }
+  return at
+}
+
+function isInner(text: string, at: number): boolean {
+  const char = text[at]
+  if (char === '-') return isCapital(text, at + 1)
+  if (char !== "'" && char !== '’') return false
+  return isCapital(text, at + 1) && isLetter(text.charCodeAt(at + 2))
+}
+
+/** Where the next word of the run begins: one blank on, after a dot for initials and titles; -1 when the run ends. */
+function gapEnd(text: string, end: number, { isInitial, isTitle }: Word): number {
+  let at = end
+  if (text[at] === '.' && (isInitial || isTitle || text.slice(end - 2, end) === 'St')) at += 1
+  if (text[at] !== ' ' || !isLetter(text.charCodeAt(at + 1))) return -1
+  return at + 1
+}
+
+const NOTHING: readonly [string, string] = ['', '']
+
+function wordsBefore(text: string, start: number): readonly [string, string] {
+  const [first, at] = wordBefore(text, start)
+  return first === '' ? NOTHING : [first, wordBefore(text, at)[0]]
+}
+
+/** The word before `start` with one blank (or `: `, `, `) between, in lower case; empty at the start of a sentence. */
+function wordBefore(text: string, start: number): readonly [word: string, at: number] {
+  let end = start
+  if (text[end - 1] === ' ') end -= 1
+  if (text[end - 1] === '.' && isCapital(text, end - 3) && TITLES.has(text.slice(end - 3, end - 1).toLowerCase()))
+    end -= 1
+  if (end === start || !isLetter(text.charCodeAt(end - 1))) return ['', start]
+  let at = end
+  while (at > 0 && end - at < MAX_WORD_CHARS && isLetter(text.charCodeAt(at - 1))) at -= 1
+  return [text.slice(at, end).toLowerCase(), at]
+}
+
+export function isLetter(code: number): boolean {
+  const letter = code | 32
+  if (letter >= 97 && letter <= 122) return true
+  return code >= 0xc0 && code < 0x0590 && code !== 0xd7 && code !== 0xf7
+}
+
+export function isCapital(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  if (code < 128) return code >= 65 && code <= 90
+  if (code < 0xc0 || code >= 0x0590) return false
+  const char = text[at] ?? ''
+  return char !== char.toLowerCase()
+}
