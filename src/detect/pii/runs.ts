@@ -1,3 +1,4 @@
+import { DIGIT, UNDERSCORE, isOf } from '../charset.ts'
 import { NO_NAME, ORGANISATION_ENDINGS, PARTICLES, STREETS, STREET_ENDING, TITLES } from './lexicon.ts'
 import { SURNAME, WORD, endsLikeSurname, fold, knownAs } from './names.ts'
 
@@ -31,11 +32,14 @@ export interface Run {
 
 const MAX_WORDS = 6
 const MAX_WORD_CHARS = 32
+/** How much of a text is looked at for a capital. */
+const CASE_CHARS = 2000
 
-/** Whether the text is written in small letters (or capitals) throughout, so that capitals tell nothing. */
+/** Whether the text is written in small letters throughout, so that capitals tell nothing. */
 export function isCaseless(text: string): boolean {
-  const head = text.slice(0, 2000)
-  return head === head.toLowerCase()
+  const limit = Math.min(text.length, CASE_CHARS)
+  for (let at = 0; at < limit; at += 1) if (isCapital(text, at)) return false
+  return true
 }
 
 /** The run that starts at `at`, a letter with no letter before it; undefined when the word can not be one. */
@@ -56,10 +60,20 @@ export function runAt(text: string, at: number, caseless: boolean): Run | undefi
   }
   while (words.at(-1)?.isParticle === true && !isCapital(text, words.at(-1)?.start ?? 0)) words.pop()
   const last = words.at(-1)
-  if (last === undefined) return undefined
+  if (last === undefined || isOf(text, last.end, DIGIT | UNDERSCORE)) return undefined
   end = last.end
   const before = wordsBefore(text, at)
-  return { words, start: at, end, isFirst: before[0] === '', before }
+  return { words, start: at, end, isFirst: opens(text, at), before }
+}
+
+/** Whether a sentence, a line or a quotation begins at `at`. */
+function opens(text: string, at: number): boolean {
+  let before = at - 1
+  while (before >= 0 && ' "“\'*#>-'.includes(text[before] ?? '.')) {
+    if (text[before] === '-' && text[before - 1] !== ' ' && text[before - 1] !== '\n') return false
+    before -= 1
+  }
+  return before < 0 || '.!?:\n\r\t'.includes(text[before] ?? '.')
 }
 
 function wordOf(text: string, start: number, end: number): Word {
@@ -68,7 +82,7 @@ function wordOf(text: string, start: number, end: number): Word {
   const lower = written.toLowerCase()
   let known = knownAs(folded)
   if (known === 0 && folded.includes('-')) for (const half of folded.split('-')) known |= knownAs(half)
-  const isTitle = TITLES.has(lower)
+  const isTitle = TITLES.has(lower) && written !== lower.toUpperCase()
   const isStreet = STREETS.has(lower) || (lower.length > 5 && STREET_ENDING.test(lower))
   const isOrganisation = ORGANISATION_ENDINGS.has(lower)
   return {
@@ -80,10 +94,16 @@ function wordOf(text: string, start: number, end: number): Word {
     isTitle,
     isStreet,
     isOrganisation,
-    isBarred: NO_NAME.has(lower) || isStreet || isOrganisation || isTitle || /^[A-Z]{2,}s?$/.test(written),
+    isBarred: NO_NAME.has(lower) || isStreet || isOrganisation || isTitle || !isWrittenLikeName(written),
     isParticle: PARTICLES.has(lower),
     isSurnameLike: (known & (SURNAME | WORD)) === SURNAME || (known === 0 && endsLikeSurname(folded)),
   }
+}
+
+/** Neither an abbreviation nor `camelCase`, but `McKenzie`. */
+function isWrittenLikeName(written: string): boolean {
+  if (/^[A-Z]{2,}s?$/.test(written)) return written.length > 3 && knownAs(written.toLowerCase()) > 0
+  return !/[a-z][A-Z]/.test(written) || /^(?:Mc|Mac|De|Di|La|Le|Van|Fitz)[A-Z][a-z]+$/.test(written)
 }
 
 /** After letters: hyphen or apostrophe with letters beyond belong to the word; `'s` does not. */
