@@ -98,7 +98,7 @@ function personScore(text: string, run: Run, from: number, to: number): number {
 
 /** One word alone. Given names count, surnames where a person acts or owns, words of the language never. */
 function singleScore(text: string, word: Word, isFirst: boolean, before: string): number {
-  if (word.isInitial || word.lower.length < 3 || (word.known & WORD) !== 0) return 0
+  if (word.isInitial || word.isCapitals || word.lower.length < 3 || (word.known & WORD) !== 0) return 0
   const isPlaceToo = (word.known & PLACE) !== 0
   if (isPlaceToo && PLACING.has(before)) return 0.2
   if ((word.known & GIVEN) !== 0) return isPlaceToo ? 0.5 : 0.65

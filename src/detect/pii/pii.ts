@@ -1,5 +1,6 @@
 import type { Finding } from '#contract/screened.ts'
 import { ALPHANUMERIC, DIGIT, LOWER, UPPER, isOf } from '../charset.ts'
+import { addressAt } from './address.ts'
 import { CARD_CONTEXT, cardAt } from './card.ts'
 import { Context } from './context.ts'
 import { domainAt, urlAt } from './url.ts'
@@ -151,8 +152,10 @@ function prose(text: string, found: Finding[]): void {
       if (caseless) while (isLetter(text.charCodeAt(at + 1))) at += 1
       continue
     }
+    const address = addressAt(text, run)
+    keep(address, found)
     namesIn(text, run, found)
-    at = run.end - 1
+    at = Math.max(run.end, address?.end ?? 0) - 1
   }
 }
 

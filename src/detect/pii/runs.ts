@@ -10,6 +10,8 @@ export interface Word {
   /** Bits of names.ts; a hyphenated word has those of its parts. */
   readonly known: number
   readonly isInitial: boolean
+  /** All capitals: an abbreviation as likely as a name. */
+  readonly isCapitals: boolean
   readonly isTitle: boolean
   /** No part of a name: begins sentences, names an organisation, a street, a weekday. */
   readonly isBarred: boolean
@@ -91,6 +93,7 @@ function wordOf(text: string, start: number, end: number): Word {
     lower,
     known,
     isInitial: written.length === 1 && lower !== 'i',
+    isCapitals: /^[A-Z]{2,}$/.test(written),
     isTitle,
     isStreet,
     isOrganisation,
