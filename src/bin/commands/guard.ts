@@ -69,7 +69,7 @@ export const command: Command = {
         start,
         end,
         score,
-        action: actionFor(profile, type),
+        action: score < profile.minScore ? 'allow' : actionFor(profile, type),
         detector,
       }))
       process.stdout.write(`${JSON.stringify({ id, findings, redacted })}\n`)

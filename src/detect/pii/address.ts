@@ -1,5 +1,4 @@
 import type { Finding } from '#contract/screened.ts'
-import { UNITS } from './lexicon.ts'
 import type { Run } from './runs.ts'
 
 /** How far an address is followed to either side of its street, in characters. */
@@ -37,9 +36,7 @@ export function addressAt(text: string, run: Run): Finding | undefined {
 }
 
 function unitAt(text: string, run: Run): Finding | undefined {
-  const unit = run.words.findIndex(
-    (word) => UNITS.has(word.lower) || word.lower === 'psc' || word.lower === 'postbox' || word.lower === 'p',
-  )
+  const unit = run.words.findIndex(({ isUnit }) => isUnit)
   const word = run.words[unit]
   if (word === undefined) return undefined
   const boxEnd = matchEnd(BOX, text, word.start)

@@ -48,9 +48,8 @@ const SPECIAL: Readonly<Record<string, string>> = {
   ə: 'a',
 }
 
-/** Small letters without accents: `Šárka` is `sarka`. */
-export function fold(word: string): string {
-  const lower = word.toLowerCase()
+/** Without accents: `šárka` is `sarka`. Given and returned in small letters. */
+export function fold(lower: string): string {
   if (!/[^a-z-]/.test(lower)) return lower
   return lower
     .normalize('NFD')

@@ -19,7 +19,7 @@ export function resolved(found: Finding[]): Finding[] {
     end = Math.max(end, finding.end)
   }
   settle(group, kept)
-  return kept.toSorted((a, b) => a.start - b.start)
+  return kept
 }
 
 function settle(group: readonly Finding[], kept: Finding[]): void {
@@ -27,15 +27,26 @@ function settle(group: readonly Finding[], kept: Finding[]): void {
     kept.push(...group)
     return
   }
-  const from = kept.length
+  const winners: Finding[] = []
   for (const finding of group.toSorted(byRank)) {
-    let isFree = true
-    for (let at = from; at < kept.length && isFree; at += 1) {
-      const winner = kept[at]
-      isFree = winner === undefined || finding.start >= winner.end || finding.end <= winner.start
-    }
-    if (isFree) kept.push(finding)
+    const at = placeOf(winners, finding.start)
+    const before = winners[at - 1]
+    const after = winners[at]
+    if ((before === undefined || before.end <= finding.start) && (after === undefined || after.start >= finding.end))
+      winners.splice(at, 0, finding)
   }
+  for (const winner of winners) kept.push(winner)
+}
+
+/** Index of the first winner that starts at `start` or later; winners are sorted and apart. */
+function placeOf(winners: readonly Finding[], start: number): number {
+  let [low, high] = [0, winners.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((winners[middle]?.start ?? 0) < start) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function byRank(a: Finding, b: Finding): number {

@@ -42,7 +42,7 @@ export function piiFindings(text: string): Finding[] {
 export function piiCandidates(text: string): Finding[] {
   const found: Finding[] = []
   const context = contextOf(text)
-  let [runEnd, wordStart, numberEnd, colonEnd, dotEnd] = [-1, -1, 0, -1, -1]
+  let [runEnd, wordStart, numberEnd, colonEnd, dotEnd, urlEnd] = [-1, -1, 0, -1, -1, 0]
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
     if (code >= ZERO && code <= NINE) {
@@ -59,8 +59,11 @@ export function piiCandidates(text: string): Finding[] {
       } else if (at >= numberEnd && at === first) numberEnd = numbersAt(text, at, context, found)
     } else if (code === AT_SIGN) keep(emailAt(text, at), found)
     else if (code === COLON) {
-      if (text.startsWith('://', at)) keep(urlAt(text, at), found)
-      else if (at > colonEnd) colonEnd = colonAt(text, at, context, found)
+      if (text.startsWith('://', at)) {
+        const url = at < urlEnd ? undefined : urlAt(text, at)
+        keep(url, found)
+        urlEnd = url?.end ?? urlEnd
+      } else if (at > colonEnd) colonEnd = colonAt(text, at, context, found)
     } else if (code === DOT && at > dotEnd && at !== runEnd) {
       const domain = domainAt(text, at)
       keep(domain, found)

@@ -1,5 +1,15 @@
 import { DIGIT, UNDERSCORE, isOf } from '../charset.ts'
-import { NO_NAME, ORGANISATION_ENDINGS, PARTICLES, STREETS, STREET_ENDING, TITLES } from './lexicon.ts'
+import {
+  IS_NO_NAME,
+  IS_ORGANISATION,
+  IS_PARTICLE,
+  IS_STREET,
+  IS_TITLE,
+  IS_UNIT,
+  STREET_ENDING,
+  TITLES,
+  rolesOf,
+} from './lexicon.ts'
 import { SURNAME, WORD, endsLikeSurname, fold, knownAs } from './names.ts'
 
 /** A capitalised word, with what is known of it. */
@@ -17,6 +27,8 @@ export interface Word {
   readonly isBarred: boolean
   readonly isOrganisation: boolean
   readonly isStreet: boolean
+  /** `Apt`, `Suite`, `Box`: a number follows in an address. */
+  readonly isUnit: boolean
   readonly isParticle: boolean
   readonly isSurnameLike: boolean
 }
@@ -80,26 +92,29 @@ function opens(text: string, at: number): boolean {
 
 function wordOf(text: string, start: number, end: number): Word {
   const written = text.slice(start, end)
-  const folded = fold(written)
   const lower = written.toLowerCase()
+  const folded = fold(lower)
+  const roles = rolesOf(lower)
   let known = knownAs(folded)
   if (known === 0 && folded.includes('-')) for (const half of folded.split('-')) known |= knownAs(half)
-  const isTitle = TITLES.has(lower) && written !== lower.toUpperCase()
-  const isStreet = STREETS.has(lower) || (lower.length > 5 && STREET_ENDING.test(lower))
-  const isOrganisation = ORGANISATION_ENDINGS.has(lower)
+  const isCapitals = end - start > 1 && isCapital(text, start + 1) && isCapital(text, end - 1)
+  const isTitle = (roles & IS_TITLE) !== 0 && !isCapitals
+  const isStreet = (roles & IS_STREET) !== 0 || (known === 0 && lower.length > 5 && STREET_ENDING.test(lower))
+  const isOrganisation = (roles & IS_ORGANISATION) !== 0
   return {
     start,
     end,
     lower,
     known,
-    isInitial: written.length === 1 && lower !== 'i',
-    isCapitals: /^[A-Z]{2,}$/.test(written),
+    isInitial: end - start === 1 && lower !== 'i',
+    isCapitals,
     isTitle,
     isStreet,
     isOrganisation,
-    isBarred: NO_NAME.has(lower) || isStreet || isOrganisation || isTitle || !isWrittenLikeName(written),
-    isParticle: PARTICLES.has(lower),
-    isSurnameLike: (known & (SURNAME | WORD)) === SURNAME || (known === 0 && endsLikeSurname(folded)),
+    isUnit: (roles & IS_UNIT) !== 0,
+    isBarred: (roles & IS_NO_NAME) !== 0 || isStreet || isOrganisation || isTitle || !isWrittenLikeName(written),
+    isParticle: (roles & IS_PARTICLE) !== 0,
+    isSurnameLike: known === 0 ? endsLikeSurname(folded) : (known & (SURNAME | WORD)) === SURNAME,
   }
 }
 
