@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { DIGIT, WORD, isOf } from '../charset.ts'
+import { DIGIT, WORD, isOf } from '#detect/charset.ts'
 import { isRepeated, luhn } from './checks.ts'
 import type { Context } from './context.ts'
 

@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { WORD, isOf } from '../charset.ts'
+import { WORD, isOf } from '#detect/charset.ts'
 import { isDay } from './checks.ts'
 
 /** ISO 8601 and RFC 3339, year first; every part has a fixed width. */

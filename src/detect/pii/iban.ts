@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { ALPHANUMERIC, DIGIT, LOWER, UPPER, isOf } from '../charset.ts'
+import { ALPHANUMERIC, DIGIT, LOWER, UPPER, isOf } from '#detect/charset.ts'
 import { mod97 } from './checks.ts'
 
 /** Length by country, from the IBAN registry of SWIFT (release 98). */

@@ -47,7 +47,14 @@ export const ASIA: readonly IdRule[] = [
           ['', ' ', '-'].map((gap) => ['AA99', 'A'.repeat(letters), digits(count)].join(gap)),
         ),
       ),
-      ...['99AA9999A', '99AA9999AA', 'AA9999', 'AAA9999', 'AA-99-AA-9999', 'AA 99 AA 9999', 'AA9A9999', 'AA9AA9999'],
+      '99AA9999A',
+      '99AA9999AA',
+      'AA9999',
+      'AAA9999',
+      'AA-99-AA-9999',
+      'AA 99 AA 9999',
+      'AA9A9999',
+      'AA9AA9999',
     ],
     score: (value) => {
       if (/^\d\dBH\d{4}[A-Z]{1,2}$/.test(value)) return 0.6
@@ -121,11 +128,9 @@ export const ASIA: readonly IdRule[] = [
   },
   {
     type: 'TR_LICENSE_PLATE',
-    pictures: [
-      ...['A 999', 'A 9999', 'A 99999', 'AA 99', 'AA 999', 'AA 9999', 'AAA 99', 'AAA 999', 'AAA 9999'].flatMap(
-        (rest) => [`99 ${rest}`, `99${rest.replace(' ', '')}`],
-      ),
-    ],
+    pictures: ['A 999', 'A 9999', 'A 99999', 'AA 99', 'AA 999', 'AA 9999', 'AAA 99', 'AAA 999', 'AAA 9999'].flatMap(
+      (rest) => [`99 ${rest}`, `99${rest.replace(' ', '')}`],
+    ),
     score: (value, written) => {
       const letters = /[A-Z]+/.exec(value)?.[0] ?? ''
       if (part(value, 0, 2) < 1 || part(value, 0, 2) > 81 || MONTHS.has(letters)) return 0
@@ -159,7 +164,7 @@ const MONTHS = new Set(
 )
 
 function isPalindrome(value: string): boolean {
-  return value === [...value].toReversed().join('')
+  return value === value.split('').toReversed().join('')
 }
 
 /** Weights 2 7 6 5 4 3 2; T and G add 4, M adds 3; the letter is in one of three tables (ICA). */

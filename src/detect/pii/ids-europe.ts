@@ -206,7 +206,9 @@ export const UNITED_KINGDOM: readonly IdRule[] = [
   {
     type: 'UK_VEHICLE_REGISTRATION',
     pictures: [
-      ...['AA99AAA', 'AA99 AAA', 'AA99-AAA'],
+      'AA99AAA',
+      'AA99 AAA',
+      'AA99-AAA',
       ...[1, 2, 3].flatMap((count) => [
         ...['', ' ', '-'].map((separator) => `A${digits(count)}${separator}AAA`),
         ...['', ' ', '-'].map((separator) => `AAA${separator}${digits(count)}A`),

@@ -20,7 +20,7 @@ export const OTHER: readonly IdRule[] = [
     type: 'CRYPTO',
     pictures: [42, 62].map((length) => '*'.repeat(length)),
     score: (value, written) => {
-      if (/^BC1/.test(value)) return isBech32(value.toLowerCase()) ? 1 : 0
+      if (value.startsWith('BC1')) return isBech32(value.toLowerCase()) ? 1 : 0
       return /^0x[0-9a-fA-F]{40}$/.test(written) ? 0.6 : 0
     },
     context: ['wallet', 'ethereum', 'eth', 'crypto', 'address'],

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Finding } from '#contract/screened.ts'
-import { DIGIT, WORD, isOf, runEnd } from '../charset.ts'
+import { DIGIT, WORD, isOf, runEnd } from '#detect/charset.ts'
 import type { Context } from './context.ts'
 
 /** Words that make one likely. */

@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { DIGIT, isOf } from '../charset.ts'
+import { DIGIT, isOf } from '#detect/charset.ts'
 import { DWELLING, INTRODUCING, NAMES_FIRST, PLACING, POINTING } from './lexicon.ts'
 import { GIVEN, PLACE, SURNAME, WORD } from './names.ts'
 import { isPlace } from './places.ts'

@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { ALPHANUMERIC, DIGIT, WORD, isOf } from '../charset.ts'
+import { ALPHANUMERIC, DIGIT, WORD, isOf } from '#detect/charset.ts'
 import type { Context } from './context.ts'
 
 /** E.164: at most 15 digits; with separators, a trunk zero in parentheses and an extension. */
@@ -11,23 +11,10 @@ const CALLING_CODE =
   /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|2[1-69]\d|3[578]\d|42[013]|50\d|59\d|6[789]\d|800|85\d|87\d|88[0-3678]|96\d|97\d|99\d)/
 
 /** Words that make one likely. */
-export const PHONE_CONTEXT: readonly string[] = [
-  ...['phone', 'telephone', 'tel', 'call', 'called', 'calling', 'mobile', 'cell', 'cellphone', 'fax', 'office', 'home'],
-  ...['reach', 'dial', 'whatsapp', 'sms', 'telefon', 'handy', 'mobil', 'anrufen', 'telefono', 'teléfono', 'móvil'],
-  ...[
-    'celular',
-    'téléphone',
-    'portable',
-    'cellulare',
-    'answering',
-    'hotline',
-    'ring',
-    'contact',
-    'phones',
-    'cep',
-    'voicemail',
-  ],
-]
+export const PHONE_CONTEXT: readonly string[] =
+  'phone telephone tel call called calling mobile cell cellphone fax office home reach dial whatsapp sms telefon handy mobil anrufen telefono teléfono móvil celular téléphone portable cellulare answering hotline ring contact phones cep voicemail'.split(
+    ' ',
+  )
 
 interface Candidate {
   readonly start: number
@@ -155,6 +142,6 @@ function typeOf({ digits, shape, isPlus }: Candidate): string {
     isTurkish &&
     (/^0(?:5[0-5]\d|[2-4][1-8][2468])\d{7}$/.test(national) || (shape === '3 3 2 2' && digits.length === 10))
   )
-    return isPlus || /^05/.test(digits) || /2 2$/.test(shape) ? 'TR_PHONE_NUMBER' : 'PHONE_NUMBER'
+    return isPlus || digits.startsWith('05') || shape.endsWith('2 2') ? 'TR_PHONE_NUMBER' : 'PHONE_NUMBER'
   return 'PHONE_NUMBER'
 }

@@ -21,6 +21,10 @@ export function classAt(text: string, at: number): number {
   return code < 128 ? (classes[code] ?? 0) : 0
 }
 
+function emptyRow(): number[] {
+  return Array.from({ length: SYMBOLS }, () => 0)
+}
+
 /** All pictures as one automaton: `next[state * SYMBOLS + class]`, and the rules that end in a state. */
 export interface Pictures {
   readonly next: Int16Array
@@ -29,7 +33,7 @@ export interface Pictures {
 
 /** @throws {RangeError} when the pictures need more states than 16 bits hold. */
 export function compilePictures(all: readonly IdRule[]): Pictures {
-  const edges: (number[] | undefined)[] = [undefined, new Array<number>(SYMBOLS).fill(0)]
+  const edges: (number[] | undefined)[] = [undefined, emptyRow()]
   const rules: IdRule[][] = [[], []]
   for (const rule of all) {
     for (const picture of new Set(rule.pictures)) {
@@ -41,7 +45,7 @@ export function compilePictures(all: readonly IdRule[]): Pictures {
         let to = row[symbol] ?? 0
         if (to === 0) {
           to = edges.length
-          edges.push(new Array<number>(SYMBOLS).fill(0))
+          edges.push(emptyRow())
           rules.push([])
           row[symbol] = to
         }

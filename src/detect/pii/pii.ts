@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { ALPHANUMERIC, DIGIT, LOWER, UPPER, isOf } from '../charset.ts'
+import { ALPHANUMERIC, DIGIT, LOWER, UPPER, isOf } from '#detect/charset.ts'
 import { addressAt } from './address.ts'
 import { CARD_CONTEXT, cardAt } from './card.ts'
 import { Context } from './context.ts'

@@ -26,4 +26,4 @@ function load(): ReadonlySet<string> {
   return new Set(found.map((name) => name.toLowerCase()))
 }
 
-const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('')

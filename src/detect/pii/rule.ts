@@ -20,7 +20,7 @@ export const CONTEXT_BONUS = 0.5
 
 /** Pictures of groups with one and the same separator between all of them. */
 export function grouped(groups: readonly string[], separators: string): string[] {
-  return [...separators].map((separator) => groups.join(separator))
+  return separators.split('').map((separator) => groups.join(separator))
 }
 
 /** Pictures of groups with any of the separators, or none, between any two. */
@@ -28,7 +28,7 @@ export function anyGrouped(groups: readonly string[], separators: string): strin
   const [first = '', ...rest] = groups
   let pictures = [first]
   for (const group of rest)
-    pictures = pictures.flatMap((lead) => ['', ...separators].map((separator) => lead + separator + group))
+    pictures = pictures.flatMap((lead) => ['', ...separators.split('')].map((separator) => lead + separator + group))
   return pictures
 }
 

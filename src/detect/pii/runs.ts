@@ -1,4 +1,4 @@
-import { DIGIT, UNDERSCORE, isOf } from '../charset.ts'
+import { DIGIT, UNDERSCORE, isOf } from '#detect/charset.ts'
 import {
   IS_NO_NAME,
   IS_ORGANISATION,

@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { ALPHANUMERIC, HYPHEN, LOWER, UNDERSCORE, UPPER, isOf, runEnd } from '../charset.ts'
+import { ALPHANUMERIC, HYPHEN, LOWER, UNDERSCORE, UPPER, isOf, runEnd } from '#detect/charset.ts'
 
 const MAX_URL_CHARS = 2048
 const MAX_LABEL_CHARS = 63
