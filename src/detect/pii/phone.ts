@@ -33,7 +33,7 @@ export function phoneAt(text: string, digit: number, context: Context): Finding 
   if (candidate === undefined) return undefined
   const { start, end } = candidate
   let score = shapeScore(candidate)
-  if (score === 0) return undefined
+  if (score === 0 || (!candidate.isPlus && continues(text, candidate))) return undefined
   if (score < 0.9 && context.has(PHONE_CONTEXT, start, end)) score = Math.min(0.95, score + 0.4)
   else if (score < 0.6 && score >= 0.2 && context.isBare) score = score < 0.4 ? 0.51 : 0.6
   if (score < 0.3) return undefined
@@ -84,6 +84,11 @@ function joins(text: string, at: number, step: 1 | -1): boolean {
   if (char === undefined || !'-./:+=#$€£'.includes(char)) return false
   if ('$€£#'.includes(char)) return true
   return char === '=' ? false : isOf(text, at + step, char === '-' ? ALPHANUMERIC : DIGIT)
+}
+
+/** Digits and a blank before it: the rest of a longer number, unless its own separators hold it together. */
+function continues(text: string, { start, separators }: Candidate): boolean {
+  return text[start - 1] === ' ' && isOf(text, start - 2, DIGIT) && separators === ''
 }
 
 /** `x1234`, ` ext. 12`, `ext12`. */
