@@ -22,7 +22,7 @@ export const CARD_CONTEXT: readonly string[] = [
 
 /** The payment card that starts at `start` (the first digit of its run), if there is one. */
 export function cardAt(text: string, start: number, context: Context): Finding | undefined {
-  if (isOf(text, start - 1, WORD) || !'123456'.includes(text[start] ?? '?')) return undefined
+  if (isOf(text, start - 1, WORD) || !'0123456'.includes(text[start] ?? '?')) return undefined
   let digits = ''
   let end = start
   let separator = ''
@@ -43,7 +43,8 @@ export function cardAt(text: string, start: number, context: Context): Finding |
     return undefined
   // Twelve or thirteen digits in one go may be a time stamp or an article number.
   const isShort = digits.length < 14 && groups === 1
-  const score = isShort && !context.has(CARD_CONTEXT, start, end) ? 0.6 : 1
+  const isNamed = !isShort || context.has(CARD_CONTEXT, start, end)
+  const score = isNamed ? 1 : digits.startsWith('0') ? 0.3 : 0.6
   return { type: 'CREDIT_CARD', start, end, score, detector: 'card-luhn' }
 }
 
@@ -51,6 +52,8 @@ export function cardAt(text: string, start: number, context: Context): Finding |
 function lengthsOf(digits: string): readonly number[] | undefined {
   const two = Number(digits.slice(0, 2))
   const four = Number(digits.slice(0, 4))
+  // Some Maestro cards begin with a zero.
+  if (digits.startsWith('0')) return [12]
   if (digits.startsWith('4')) return [13, 16, 19]
   if (four === 2131 || four === 1800) return [15]
   if ((two >= 51 && two <= 55) || (four >= 2221 && four <= 2720)) return [16]

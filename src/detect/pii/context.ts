@@ -3,6 +3,7 @@ import { type Vocabulary, wordsIn } from './vocabulary.ts'
 /** How far before and after a value its context reaches, in characters. */
 const BEFORE = 64
 const AFTER = 40
+const MAX_BARE_CHARS = 64
 
 /** Which words of the vocabulary stand where in one text; looked up once, when a value first needs it. */
 export class Context {
@@ -10,7 +11,6 @@ export class Context {
   readonly #vocabulary: Vocabulary
   #ends: readonly number[] | undefined
   #words: readonly number[] = []
-  #isBare: boolean | undefined
 
   constructor(text: string, vocabulary: Vocabulary) {
     this.#text = text
@@ -31,11 +31,11 @@ export class Context {
     return false
   }
 
-  /** Whether the whole text is little more than such values: the answer to a question, a cell, a field of a form. */
-  get isBare(): boolean {
-    this.#isBare ??=
-      this.#text.length <= 64 && !/\p{L}{4}/u.test(this.#text.replaceAll(/[\p{L}\p{N}]*\d[\p{L}\p{N}]*/gu, ''))
-    return this.#isBare
+  /** Whether the text holds nothing but the value, or such values: the answer to a question, a cell, a field of a form. */
+  isBare(start: number, end: number): boolean {
+    if (this.#text.length > MAX_BARE_CHARS) return false
+    const rest = `${this.#text.slice(0, start)} ${this.#text.slice(end)}`
+    return !/\p{L}{2}/u.test(rest.replaceAll(/[\p{L}\p{N}]*\d[\p{L}\p{N}]*|\band\b/gu, ''))
   }
 
   #look(): readonly number[] {

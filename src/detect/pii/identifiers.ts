@@ -12,6 +12,8 @@ import { CONTEXT_BONUS, type IdRule } from './rule.ts'
 const MIN_REPORTED = 0.3
 /** What a value counts at least when the text is nothing else. Above the default `minScore`. */
 const BARE_SCORE = 0.5
+/** Shapes that are believed for a word of the context only have a lower score. */
+const MIN_BARE = 0.02
 const LETTER = 1
 const DIGIT = 2
 
@@ -76,7 +78,7 @@ function scored(rule: IdRule, compact: string, written: string, start: number, e
   if (base === 0) return 0
   if (context.has(rule.context, start, end)) return Math.min(1, base + CONTEXT_BONUS)
   // Among kinds that a lone value could be, the surer one still wins.
-  return context.isBare ? Math.max(base, BARE_SCORE + base / 10) : base
+  return base >= MIN_BARE && context.isBare(start, end) ? Math.max(base, BARE_SCORE + base / 10) : base
 }
 
 function isWord(text: string, at: number): boolean {

@@ -66,7 +66,7 @@ export const ASIA: readonly IdRule[] = [
   {
     type: 'SG_NRIC_FIN',
     pictures: ['A9999999A'],
-    score: (value) => (isNric(value) ? 0.85 : /^[STFGM]/.test(value) ? 0.5 : 0.1),
+    score: (value) => (isNric(value) ? 0.85 : /^[STFGM]/.test(value) ? 0.45 : 0.1),
     context: ['nric', 'fin', 'singapore'],
   },
   {

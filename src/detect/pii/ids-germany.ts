@@ -17,13 +17,13 @@ export const GERMANY: readonly IdRule[] = [
   },
   {
     type: 'DE_PASSPORT',
-    pictures: ['*********'],
+    pictures: ['*********', '**********'],
     score: (value) => documentScore(value, 'CFGHJK'),
     context: ['reisepass', 'passnummer', 'passport', 'pass', 'pass-nr'],
   },
   {
     type: 'DE_ID_CARD',
-    pictures: ['*********'],
+    pictures: ['*********', '**********'],
     score: (value) => documentScore(value, 'LMNPRTVWXY'),
     context: ['personalausweis', 'ausweis', 'ausweisnummer', 'perso', 'identity card', 'id card'],
   },
@@ -59,8 +59,12 @@ export const GERMANY: readonly IdRule[] = [
   },
   {
     type: 'DE_FUEHRERSCHEIN',
-    pictures: ['AA99999999A', 'AA999999999'],
-    score: 0.4,
+    pictures: ['AA99999999A', 'AA999999999', '***********'],
+    // Authority, serial, check digit, issue: letters may stand among the digits.
+    score: (value) => {
+      if (/^[A-Z]{2}\d{8}[0-9A-Z]$/.test(value)) return 0.4
+      return /^[A-Z](?=.*\d.*\d.*\d)[0-9A-Z]{9}\d$/.test(value) ? 0.01 : 0
+    },
     context: ['führerschein', 'fuehrerschein', 'fahrerlaubnis', 'driving licence', 'driver'],
   },
   {
@@ -123,12 +127,17 @@ function isHealthInsuranceNumber(value: string): boolean {
   return sum % 10 === part(value, 9, 1)
 }
 
-/** Passports and identity cards share one scheme: no vowels, ICAO check; the first letter tells the authority. */
+/**
+ * Passports and identity cards share one scheme: no vowels, the first letter tells the authority. The check digit of
+ * ICAO 9303 is the tenth character where it is written; nine that satisfy it are taken for a number with its check.
+ */
 function documentScore(value: string, series: string): number {
-  // Cards of before November 2010 carry their check digit apart.
+  const isOfSeries = series.includes(value[0] ?? '?')
+  // Cards of before November 2010.
   if (series.includes('T') && /^T\d{8}$/.test(value)) return 0.4
-  if (!/^[CFGHJ-NPRTV-Z][0-9CFGHJ-NPRTV-Z]{7}\d$/.test(value) || !icao(value)) return 0
-  return series.includes(value[0] ?? '?') ? 0.55 : 0.5
+  if (!/^[CFGHJ-NPRTV-Z][0-9CFGHJ-NPRTV-Z]{7,9}$/.test(value) || !/\d/.test(value)) return 0
+  if (/\d$/.test(value) && icao(value)) return isOfSeries ? 0.55 : 0.5
+  return isOfSeries && value.length === 9 ? 0.01 : 0
 }
 
 function isTaxId(value: string): boolean {

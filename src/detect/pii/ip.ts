@@ -46,8 +46,8 @@ export function ipv6At(text: string, colon: number, context: Context): Finding |
   const candidate = text.slice(start, end)
   if (!isIPv6(candidate)) return undefined
   // `[::2]` is a slice in some languages, `::` a separator in others.
-  if (candidate === '::' && !context.isBare) return undefined
+  if (candidate === '::' && !context.isBare(start, end)) return undefined
   const isShort = candidate.length < 6
-  const score = !isShort ? 0.95 : context.has(IP_CONTEXT, start, end) || context.isBare ? 0.7 : 0
+  const score = !isShort ? 0.95 : context.has(IP_CONTEXT, start, end) || context.isBare(start, end) ? 0.7 : 0
   return score === 0 ? undefined : { type: 'IP_ADDRESS', start, end, score, detector: 'ipv6' }
 }

@@ -3,7 +3,7 @@ import { DIGIT, isOf } from '#detect/charset.ts'
 import { DWELLING, INTRODUCING, NAMES_FIRST, PLACING, POINTING } from './lexicon.ts'
 import { GIVEN, PLACE, SURNAME, WORD } from './names.ts'
 import { isPlace } from './places.ts'
-import type { Run, Word } from './runs.ts'
+import { type Run, type Word, isCapital } from './runs.ts'
 
 /** What comes after a person who acts or owns. */
 const ACTS =
@@ -21,7 +21,7 @@ const LABEL =
 export function namesIn(text: string, run: Run, found: Finding[]): void {
   const organisation = run.words.findLastIndex((word) => word.isOrganisation)
   let from = 0
-  if (organisation > 0) {
+  if (organisation > 0 && run.words[0]?.isInitial === false) {
     push(found, 'ORGANIZATION', 'organisation-ending', run.start, run.words[organisation]?.end ?? run.end, 0.7)
     from = organisation + 1
   }
@@ -101,7 +101,8 @@ function singleScore(text: string, word: Word, isFirst: boolean, before: string)
   if (word.isInitial || word.isCapitals || word.lower.length < 3 || (word.known & WORD) !== 0) return 0
   const isPlaceToo = (word.known & PLACE) !== 0
   if (isPlaceToo && PLACING.has(before)) return 0.2
-  if ((word.known & GIVEN) !== 0) return isPlaceToo ? 0.5 : 0.65
+  const isWritten = isCapital(text, word.start)
+  if ((word.known & GIVEN) !== 0) return isWritten ? (isPlaceToo ? 0.5 : 0.65) : word.lower.length > 3 ? 0.55 : 0.4
   const after = text.slice(word.end, word.end + 12)
   if (word.known === 0 && !word.isSurnameLike) return isFirst && ACTS_SURELY.test(after) ? 0.5 : 0
   if (word.isSurnameLike && (ACTS.test(after) || POINTING.has(before))) return 0.55
@@ -117,7 +118,7 @@ function openingScore(text: string, run: Run, first: Word): number {
   if (near === 'is' && (far === 'this' || far === 'here')) return isLikely ? 0.7 : 0.4
   if (INTRODUCING.has(near)) return isLikely ? 0.75 : 0.55
   if (near === 'm' || (near === 'am' && far === 'i')) return isLikely ? 0.75 : 0.3
-  if (POINTING.has(near) && first.known > 0) return (first.known & GIVEN) !== 0 ? 0.6 : 0.45
+  if (POINTING.has(near) && first.known > 0 && !first.isCapitals) return (first.known & GIVEN) !== 0 ? 0.6 : 0.45
   if (near !== '' && near !== 'by' && near !== 'from') return 0
   const lead = text.slice(Math.max(0, run.start - 24), run.start)
   if (LABEL.test(lead)) return isLikely && first.known > 0 ? 0.75 : 0.4

@@ -35,7 +35,7 @@ export function phoneAt(text: string, digit: number, context: Context): Finding 
   let score = shapeScore(candidate)
   if (score === 0 || (!candidate.isPlus && continues(text, candidate))) return undefined
   if (score < 0.9 && context.has(PHONE_CONTEXT, start, end)) score = Math.min(0.95, score + 0.4)
-  else if (score < 0.6 && score >= 0.2 && context.isBare) score = score < 0.4 ? 0.51 : 0.6
+  else if (score < 0.6 && score >= 0.2 && context.isBare(start, end)) score = score < 0.4 ? 0.51 : 0.6
   if (score < 0.3) return undefined
   return { type: typeOf(candidate), start, end, score, detector: candidate.isPlus ? 'phone-e164' : 'phone-national' }
 }
@@ -72,7 +72,7 @@ function collect(text: string, digit: number): Candidate | undefined {
     separators += char
   }
   if (group > 0) shape += group
-  if (digits.length < 7 || digits.length > MAX_DIGITS) return undefined
+  if (digits.length > MAX_DIGITS || digits.length < (shape === '2 2 2' ? 6 : 7)) return undefined
   end = extensionEnd(text, end)
   if (isOf(text, end, WORD) || joins(text, end, 1)) return undefined
   return { start, end, digits, shape: shape.trim(), isPlus, hasParentheses, separators: separators.trim() }
@@ -108,6 +108,8 @@ function shapeScore({ digits, shape, isPlus, hasParentheses, separators }: Candi
     return separators === '' ? 0.6 : 0.8
   }
   if (/^(?:00?1 |1 )?3 7$|^6 4$|^3 3 2 2$/.test(shape)) return NANP.test(digits) || shape === '3 3 2 2' ? 0.4 : 0.2
+  // Six digits in pairs, or a postal code with its extension: only where a word says so.
+  if (/^2 2 2$|^5 [34]$/.test(shape)) return 0.1
   if (isDateLike(shape)) return 0
   const groups = shape.split(' ').length
   if (groups === 1) return plainScore(digits)
