@@ -7,28 +7,47 @@ export const SURNAME = 2
 export const WORD = 4
 export const PLACE = 8
 
-let table: ReadonlyMap<string, number> | undefined
+/** Sections of the file by initial, decoded when a word needs them. */
+let sections: Map<string, string> | undefined
+const tables = new Map<string, ReadonlyMap<string, number>>()
 
-/** Bits of a word that is folded to `a` to `z`; 0 when it is not known. Reads the table at the first call, about 10 ms. */
+/** Bits of a word that is folded to `a` to `z`; 0 when it is not known. Reads the table at the first call. */
 export function knownAs(folded: string): number {
-  table ??= decode(readFileSync(new URL('names.txt', import.meta.url), 'latin1'))
+  const initial = folded.charAt(0)
+  let table = tables.get(initial)
+  if (table === undefined) {
+    sections ??= read()
+    const section = sections.get(initial)
+    if (section === undefined) return 0
+    table = decode(section)
+    tables.set(initial, table)
+  }
   return table.get(folded) ?? 0
 }
 
+/** Only the first name of an initial shares nothing with the one before: the sections lie between the zeros. */
+function read(): Map<string, string> {
+  const file = readFileSync(new URL('names.txt', import.meta.url), 'latin1')
+  const body = file.slice(file.lastIndexOf('# ')).replace(/^.*\n/, '').replaceAll('\n', '')
+  const found = new Map<string, string>()
+  for (const section of body.split('0'))
+    found.set(section.charAt(0), (found.get(section.charAt(0)) ?? '') + `0${section}`)
+  return found
+}
+
 /** Front coding: a digit (characters shared with the entry before), the rest, a capital for the bits. */
-function decode(file: string): Map<string, number> {
+function decode(section: string): Map<string, number> {
   const names = new Map<string, number>()
-  const body = file.replaceAll(/^#.*\n/gm, '').replaceAll('\n', '')
   let name = ''
   let from = 0
-  for (let at = 0; at < body.length; at += 1) {
-    const code = body.charCodeAt(at)
+  for (let at = 0; at < section.length; at += 1) {
+    const code = section.charCodeAt(at)
     if (code >= 91) continue
     if (code < 58) {
       name = name.slice(0, code - 48)
       from = at + 1
     } else {
-      name += body.slice(from, at)
+      name += section.slice(from, at)
       names.set(name, code - 64)
     }
   }

@@ -6,6 +6,8 @@ const DIGIT = 2
 const EITHER = 3
 const SEPARATORS = ' -./:'
 const SYMBOLS = 4 + SEPARATORS.length
+/** States are 16-bit numbers. */
+const MAX_STATES = 32_767
 
 const classes = new Uint8Array(128)
 for (let code = 0; code < 128; code += 1) {
@@ -21,10 +23,6 @@ export function classAt(text: string, at: number): number {
   return code < 128 ? (classes[code] ?? 0) : 0
 }
 
-function emptyRow(): number[] {
-  return Array.from({ length: SYMBOLS }, () => 0)
-}
-
 /** All pictures as one automaton: `next[state * SYMBOLS + class]`, and the rules that end in a state. */
 export interface Pictures {
   readonly next: Int16Array
@@ -33,32 +31,32 @@ export interface Pictures {
 
 /** @throws {RangeError} when the pictures need more states than 16 bits hold. */
 export function compilePictures(all: readonly IdRule[]): Pictures {
-  const edges: (number[] | undefined)[] = [undefined, emptyRow()]
-  const rules: IdRule[][] = [[], []]
+  const next = new Int16Array(MAX_STATES * SYMBOLS)
+  const rules: (IdRule[] | undefined)[] = [undefined, undefined]
   for (const rule of all) {
-    for (const picture of new Set(rule.pictures)) {
+    for (const picture of rule.pictures) {
       let state = 1
       for (const char of picture) {
-        const symbol =
-          char === '9' ? DIGIT : char === 'A' ? LETTER : char === '*' ? EITHER : 4 + SEPARATORS.indexOf(char)
-        const row = edges[state] ?? []
-        let to = row[symbol] ?? 0
-        if (to === 0) {
-          to = edges.length
-          edges.push(emptyRow())
-          rules.push([])
-          row[symbol] = to
+        const edge = state * SYMBOLS + symbolOf(char)
+        if (next[edge] === 0) {
+          if (rules.length === MAX_STATES) throw new RangeError(`more than ${MAX_STATES} states`)
+          next[edge] = rules.length
+          rules.push(undefined)
         }
-        state = to
+        state = next[edge] ?? 0
       }
       const ending = rules[state] ?? []
       if (!ending.includes(rule)) ending.push(rule)
+      rules[state] = ending
     }
   }
-  if (edges.length > 32_767) throw new RangeError(`${edges.length} states`)
-  const next = new Int16Array(edges.length * SYMBOLS)
-  for (const [state, row] of edges.entries()) if (row !== undefined) next.set(row, state * SYMBOLS)
-  return { next, rules: rules.map((ending) => (ending.length === 0 ? undefined : ending)) }
+  return { next: next.slice(0, rules.length * SYMBOLS), rules }
+}
+
+function symbolOf(char: string): number {
+  if (char === '9') return DIGIT
+  if (char === 'A') return LETTER
+  return char === '*' ? EITHER : 4 + SEPARATORS.indexOf(char)
 }
 
 /**
