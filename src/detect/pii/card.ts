@@ -27,6 +27,7 @@ export function cardAt(text: string, start: number, context: Context): Finding |
   let end = start
   let separator = ''
   let groups = 1
+  let groupStart = start
   for (let at = start; at < text.length && at - start < MAX_CHARS; at += 1) {
     const char = text[at] ?? ''
     if (isOf(text, at, DIGIT)) {
@@ -34,8 +35,11 @@ export function cardAt(text: string, start: number, context: Context): Finding |
       end = at + 1
     } else if (groups === 1 && digits.length >= 12) break
     else if ((char === ' ' || char === '-') && isOf(text, at + 1, DIGIT) && (separator === '' || separator === char)) {
+      // Cards are printed in groups of four digits or more.
+      if (at - groupStart < 4) return undefined
       separator = char
       groups += 1
+      groupStart = at + 1
     } else break
   }
   if (digits.length < 12 || lengthsOf(digits)?.includes(digits.length) !== true) return undefined

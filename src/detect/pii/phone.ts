@@ -66,6 +66,7 @@ function collect(text: string, digit: number): Candidate | undefined {
     // Two numbers with a blank between them are two numbers.
     if (group > 0) {
       if (char === ' ' && digits.length >= 10 && group >= 4) break
+      if (group === 1 && shape.endsWith('1 ') && !isPlus) return undefined
       shape += `${group} `
       group = 0
     }
