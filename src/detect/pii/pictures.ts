@@ -33,18 +33,17 @@ export interface Pictures {
 export function compilePictures(all: readonly IdRule[]): Pictures {
   const next = new Int16Array(MAX_STATES * SYMBOLS)
   const rules: (IdRule[] | undefined)[] = [undefined, undefined]
+  const follow = (state: number, char: string): number => {
+    const edge = state * SYMBOLS + symbolOf(char)
+    if (next[edge] !== 0) return next[edge] ?? 0
+    if (rules.length === MAX_STATES) throw new RangeError(`more than ${MAX_STATES} states`)
+    next[edge] = rules.length
+    return rules.push(undefined) - 1
+  }
   for (const rule of all) {
     for (const picture of rule.pictures) {
       let state = 1
-      for (const char of picture) {
-        const edge = state * SYMBOLS + symbolOf(char)
-        if (next[edge] === 0) {
-          if (rules.length === MAX_STATES) throw new RangeError(`more than ${MAX_STATES} states`)
-          next[edge] = rules.length
-          rules.push(undefined)
-        }
-        state = next[edge] ?? 0
-      }
+      for (const char of picture) state = follow(state, char)
       const ending = rules[state] ?? []
       if (!ending.includes(rule)) ending.push(rule)
       rules[state] = ending
