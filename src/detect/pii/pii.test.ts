@@ -123,6 +123,9 @@ const NOT_ACTED_UPON = [
   'Suche einen Koch für das Haus am See',
   'In May we will mark the grace period, Jan. 11',
   '36 of the 2011 Spring releases',
+  'the parts 5-219-09-9999 and id_219-09-9999',
+  'they live at 30 Celso Emilio Ferreiro 90',
+  'please call on 2024 1 12',
 ]
 
 for (const text of NOT_ACTED_UPON) {
@@ -139,6 +142,7 @@ test('a plain number is what a word near it says, and nothing without one', () =
   assert.equal(typeOf('the passport is 340020013, valid'), 'US_PASSPORT')
   assert.equal(typeOf('"passportNumber": 340020013'), 'US_PASSPORT')
   assert.equal(typeOf(`the passport${' and more'.repeat(10)} 340020013, valid`), undefined)
+  assert.equal(typeOf(`there were 340020013${' and more'.repeat(8)} passports`), undefined)
   assert.equal(typeOf('there were 340020013 of them'), undefined)
   assert.notEqual(typeOf('340020013'), undefined, 'a value alone is the answer to something')
 })
