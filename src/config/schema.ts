@@ -256,7 +256,7 @@ const profile = z
       .record(z.string(), action)
       .default({ default: 'redact' })
       .describe(
-        'What happens to a finding, by entity type (`EMAIL_ADDRESS`, `SECRET`, ...); `default` for all others. Default `{default: redact}`.',
+        'What happens to a finding, by entity type (`EMAIL_ADDRESS`, `SECRET`, ...); `default` for all others. `URL`, `DATE_TIME`, `LOCATION`, `ORGANIZATION`, `UK_POSTCODE` and `DE_PLZ` are left alone unless they are named. Default `{default: redact}`.',
       ),
     output: z
       .record(z.string(), action)

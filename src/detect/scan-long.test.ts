@@ -48,5 +48,6 @@ test('a value that was cut in two between parts is found, each half in its own p
 
 test('parts that do not touch are texts of their own', () => {
   assert.deepEqual(scanParts(['call 4111111', '111111111 now'])[0]?.[0]?.type, 'CREDIT_CARD')
-  assert.deepEqual(scanParts(['call 4111111 ', '111111111 now']), [[], []])
+  const apart = scanParts(['call 4111111 ', '111111111 now']).flat()
+  assert.ok(apart.every(({ type }) => type !== 'CREDIT_CARD'))
 })

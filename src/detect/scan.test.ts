@@ -23,6 +23,8 @@ const FOUND: readonly (readonly [text: string, type: string, value: string])[] =
   ['pay to DE89 3704 0044 0532 0130 00 today', 'IBAN_CODE', 'DE89 3704 0044 0532 0130 00'],
   ['pay to GB29NWBK60161331926819', 'IBAN_CODE', 'GB29NWBK60161331926819'],
   ['host 10.1.2.3, port 80', 'IP_ADDRESS', '10.1.2.3'],
+  ['see https://example.com/path?x=1.', 'URL', 'https://example.com/path?x=1'],
+  ['the meeting is on 2026-11-24', 'DATE_TIME', '2026-11-24'],
   ['host 2001:db8::1 answers', 'IP_ADDRESS', '2001:db8::1'],
   [`key ${AWS_KEY} leaked`, 'SECRET', AWS_KEY],
   [`token: ${GITHUB_TOKEN}`, 'SECRET', GITHUB_TOKEN],
@@ -40,7 +42,7 @@ for (const [text, type, value] of FOUND) {
 }
 
 const NOT_FOUND = [
-  'the meeting is at 12:30:45 on 2026-11-24',
+  'the meeting is at 12:30:45, in room 24',
   'version 1.2.3 of the package, 4 of 10',
   'const password = process.env.PASSWORD',
   'card 4111 1111 1111 1112 is mistyped',
@@ -50,7 +52,6 @@ const NOT_FOUND = [
   'a @ b, @handle, user@localhost',
   '10.1.2.300 and 1.2.3.4.5',
   'AKIA is how such keys begin',
-  'https://example.com/path?x=1',
   'the secret: be kind to everyone',
 ]
 

@@ -3,7 +3,7 @@ import type { GuardAction } from '#contract/screened.ts'
 /** What the guard does for callers that policy sends here. */
 export interface GuardProfile {
   readonly name: string
-  /** By entity type; `default` applies to types that are not listed. */
+  /** By entity type; `default` applies to types that are not listed and can tell who somebody is. */
   readonly actions: Readonly<Record<string, GuardAction>>
   /** The same for what a model says; what is replaced there is masked, and can not be put back. */
   readonly output: Readonly<Record<string, GuardAction>>
@@ -29,6 +29,18 @@ export interface GuardProfile {
   readonly onUnavailable: 'refuse' | 'pass'
 }
 
-export function actionFor(profile: GuardProfile, type: string): GuardAction {
-  return profile.actions[type] ?? profile.actions['default'] ?? 'redact'
+/** Found, but nobody's data on their own: acted upon only where a profile names them. */
+const HARMLESS: ReadonlySet<string> = new Set(['DATE_TIME', 'DE_PLZ', 'LOCATION', 'ORGANIZATION', 'UK_POSTCODE', 'URL'])
+
+/** Kinds of a kind: an action for phone numbers is meant for these as well. */
+const KIND_OF: Readonly<Record<string, string>> = {
+  PH_MOBILE_NUMBER: 'PHONE_NUMBER',
+  TR_PHONE_NUMBER: 'PHONE_NUMBER',
+}
+
+/** What the profile does with a type: its own action, that of the wider kind, `allow` for harmless ones, the default. */
+export function actionFor({ actions }: Pick<GuardProfile, 'actions'>, type: string): GuardAction {
+  const named = actions[type] ?? actions[KIND_OF[type] ?? type]
+  if (named !== undefined) return named
+  return HARMLESS.has(type) ? 'allow' : (actions['default'] ?? 'redact')
 }

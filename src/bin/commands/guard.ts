@@ -82,7 +82,7 @@ function lookerFor(name: string, actions: Readonly<Record<string, GuardAction>>)
       start,
       end,
       score,
-      action: actionFor(profile, type),
+      action: score < profile.minScore ? 'allow' : actionFor(profile, type),
       detector,
     }))
     process.stdout.write(`${JSON.stringify({ id, findings, redacted })}\n`)

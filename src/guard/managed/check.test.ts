@@ -67,7 +67,7 @@ function draftOf(messages: readonly Message[], profile: GuardProfile = PROFILE):
   return screen(ask, profile, new LazyVault(() => vaults.open(principal, 'c')))
 }
 
-/** A service that finds `bad` severe and names `Maria`. */
+/** A service that finds `bad` severe and names `Quexi`. */
 function service(changes: Partial<ManagedService> = {}) {
   const asked: string[][] = []
   const own: ManagedService = {
@@ -90,7 +90,7 @@ function service(changes: Partial<ManagedService> = {}) {
 }
 
 function namesIn(text: string): Finding[] {
-  const at = text.indexOf('Maria')
+  const at = text.indexOf('Quexi')
   return at === -1 ? [] : [{ type: 'PERSON', start: at, end: at + 5, score: 0.9, detector: 'test' }]
 }
 
@@ -194,14 +194,14 @@ test('by risk asks when something was found, a sample asks about the same share 
 test('what a service names is replaced, also when its verdict was known, and the caller gets it back', async () => {
   const deps = depsOf(service().service)
   for (const round of ['pass', 'cached']) {
-    const draft = draftOf([user('ask Maria about it'), user('nothing here')])
+    const draft = draftOf([user('ask Quexi about it'), user('nothing here')])
     const { safety, spans } = await check(deps, draft, TRIP)
     assert.equal(safety.verdict, round)
     const { screened, found } = seal(draft, NO_PASSAGES, spans)
     const text = JSON.stringify(screened.ask.messages)
     const placeholder = /<PERSON_\d{5}>/.exec(text)?.[0] ?? ''
-    assert.equal(draft.vault.original(placeholder), 'Maria')
-    assert.ok(!text.includes('Maria'))
+    assert.equal(draft.vault.original(placeholder), 'Quexi')
+    assert.ok(!text.includes('Quexi'))
     assert.deepEqual(found, [{ action: 'redact', count: 1, type: 'PERSON', where: 'prompt' }])
   }
 })
@@ -209,12 +209,12 @@ test('what a service names is replaced, also when its verdict was known, and the
 test('in shadow everything is recorded and nothing is done', async () => {
   const shadow: GuardProfile = { ...PROFILE, shadow: true, actions: { default: 'redact', SECRET: 'block' } }
   const deps = depsOf(service().service)
-  const draft = draftOf([user('bad: bob@example.com, ask Maria')], shadow)
+  const draft = draftOf([user('bad: bob@example.com, ask Quexi')], shadow)
   const verdict = await check(deps, draft, TRIP)
   assert.partialDeepStrictEqual(verdict.safety, { verdict: 'block', shadow: true })
   admitVerdict(verdict, shadow)
   const { screened, found } = seal(draft, NO_PASSAGES, verdict.spans)
-  assert.match(JSON.stringify(screened.ask.messages), /bad: bob@example\.com, ask Maria/)
+  assert.match(JSON.stringify(screened.ask.messages), /bad: bob@example\.com, ask Quexi/)
   assert.deepEqual(
     [...draft.found, ...found],
     [

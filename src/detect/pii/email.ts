@@ -1,5 +1,5 @@
 import type { Finding } from '#contract/screened.ts'
-import { ALPHANUMERIC, DOT, HYPHEN, LOWER, MARK, UNDERSCORE, UPPER, isOf, runEnd } from './charset.ts'
+import { ALPHANUMERIC, DOT, HYPHEN, LOWER, MARK, UNDERSCORE, UPPER, isOf, runEnd } from '#detect/charset.ts'
 
 /** RFC 5321: 64 octets before the `@`, 255 after it. */
 const MAX_LOCAL_CHARS = 64
