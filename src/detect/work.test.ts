@@ -35,6 +35,7 @@ const SMALL = 3000
 /** Reads of characters: by `charCodeAt`, which is what the matchers are made of, and inside of the searches for a text. */
 function readsOf(text: string): number {
   let reads = 0
+  // oxlint-disable-next-line typescript/unbound-method -- called with their own `this` below
   const { charCodeAt, indexOf, lastIndexOf } = String.prototype
   /* oxlint-disable no-extend-native -- put back below; the tests of one file run one after the other */
   String.prototype.charCodeAt = function counted(this: string, at: number) {
