@@ -70,5 +70,6 @@ function section(title: string, lead: string, { name, kind, attributes }: ShownS
 /** The stages in the order of the journey, and the stream behind them. */
 async function stageNames(): Promise<string[]> {
   const journey = await readFile(new URL('../src/journey.ts', import.meta.url), 'utf8')
-  return [...[...journey.matchAll(/recorder\s*\.stage(?:Now)?\(\s*'([a-z]+)'/g)].map(([, name = '']) => name), 'stream']
+  const names = [...journey.matchAll(/recorder\s*\.stage(?:Now)?\(\s*'([a-z]+)'/g)].map(([, name = '']) => name)
+  return [...new Set(names), 'stream']
 }

@@ -32,22 +32,32 @@ const HARD = [
 
 const SMALL = 3000
 
-/** Reads of characters, which is what all matchers are made of. */
+/** Reads of characters: by `charCodeAt`, which is what the matchers are made of, and inside of the searches for a text. */
 function readsOf(text: string): number {
   let reads = 0
-  // oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
-  const { charCodeAt } = String.prototype
-  // oxlint-disable-next-line no-extend-native -- put back below; the tests of one file run one after the other
+  // oxlint-disable-next-line typescript/unbound-method -- called with their own `this` below
+  const { charCodeAt, indexOf, lastIndexOf } = String.prototype
+  /* oxlint-disable no-extend-native -- put back below; the tests of one file run one after the other */
   String.prototype.charCodeAt = function counted(this: string, at: number) {
     reads += 1
     return charCodeAt.call(this, at)
   }
+  String.prototype.indexOf = function counted(this: string, what: string, from = 0) {
+    const found = indexOf.call(this, what, from)
+    reads += (found === -1 ? this.length : found) - from
+    return found
+  }
+  String.prototype.lastIndexOf = function counted(this: string, what: string, from = this.length) {
+    const found = lastIndexOf.call(this, what, from)
+    reads += Math.min(from, this.length) - Math.max(found, 0)
+    return found
+  }
   try {
     scan(text)
   } finally {
-    // oxlint-disable-next-line no-extend-native -- as it was
-    String.prototype.charCodeAt = charCodeAt
+    Object.assign(String.prototype, { charCodeAt, indexOf, lastIndexOf })
   }
+  /* oxlint-enable no-extend-native */
   return reads
 }
 

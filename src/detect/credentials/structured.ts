@@ -158,8 +158,8 @@ function curlUser(text: string, at: number): Finding | undefined {
   let userAt = at + (text[at] === ' ' ? 4 : 7)
   if (isOf(text, userAt, QUOTE)) userAt += 1
   const end = valueStop(text, userAt, 256)
-  const colon = text.indexOf(':', userAt)
-  if (colon === -1 || colon >= end) return undefined
+  const colon = userAt + text.slice(userAt, end).indexOf(':')
+  if (colon < userAt) return undefined
   const [from, to] = colon === end - 1 ? [userAt, colon] : [colon + 1, end]
   const value = text.slice(from, to)
   const isShort = value.length < (colon === end - 1 ? 12 : 3)

@@ -56,7 +56,8 @@ export function survey(text: string): Survey {
 function keepRun(text: string, start: number, end: number, encoded: Stretch[]): void {
   let last = end
   while (last > start && text[last - 1] === '=') last -= 1
-  const from = Math.max(start, text.lastIndexOf('=', last - 1) + 1)
+  let from = last
+  while (from > start && text[from - 1] !== '=') from -= 1
   if (end - from >= MIN_ENCODED_CHARS && mayBeEncoded(text, from, end)) encoded.push({ start: from, end })
 }
 
