@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Finding } from '#contract/screened.ts'
-import { DIGIT, WORD, isOf, runEnd } from '#detect/charset.ts'
+import { DIGIT, DOT, HEX, WORD, isOf, runEnd } from '#detect/charset.ts'
 import type { Context } from './context.ts'
 
 /** Words that make one likely. */
@@ -17,7 +17,9 @@ export const IP_CONTEXT: readonly string[] = [
   'subnet',
   'dns',
 ]
-const HEX = /[0-9a-fA-F:.]/
+const COLON = 58
+/** The longest address, with a dotted end, and a colon more. */
+const MAX_CHARS = 46
 
 /** The IPv4 address that starts at `start`, if there is one. */
 export function ipv4At(text: string, start: number): Finding | undefined {
@@ -35,12 +37,23 @@ export function ipv4At(text: string, start: number): Finding | undefined {
   return { type: 'IP_ADDRESS', start, end: at, score: isNobody ? 0.4 : 0.95, detector: 'ipv4' }
 }
 
+/** Index after the run of hexadecimal digits, dots and colons around the colon at `colon`. */
+export function colonRunEnd(text: string, colon: number): number {
+  let end = colon + 1
+  while (end < text.length && isPart(text, end)) end += 1
+  return end
+}
+
+function isPart(text: string, at: number): boolean {
+  return isOf(text, at, HEX | DOT) || text.charCodeAt(at) === COLON
+}
+
 /** The IPv6 address around the colon at `colon`, the first of its run, if there is one. */
 export function ipv6At(text: string, colon: number, context: Context): Finding | undefined {
   let start = colon
-  while (start > 0 && colon - start < 5 && HEX.test(text[start - 1] ?? ' ')) start -= 1
+  while (start > 0 && colon - start < 5 && isPart(text, start - 1)) start -= 1
   let end = colon
-  while (end < text.length && end - start < 46 && HEX.test(text[end] ?? ' ')) end += 1
+  while (end < text.length && end - start < MAX_CHARS && isPart(text, end)) end += 1
   while (end > start && (text[end - 1] === '.' || (text[end - 1] === ':' && text[end - 2] !== ':'))) end -= 1
   if (isOf(text, start - 1, WORD) || isOf(text, end, WORD)) return undefined
   const candidate = text.slice(start, end)

@@ -8,7 +8,7 @@ import { emailAt } from './email.ts'
 import { ibanAt } from './iban.ts'
 import { RULES, identifiersAt, identifiersFrom } from './identifiers.ts'
 import { isoDateAt } from './date.ts'
-import { IP_CONTEXT, ipv4At, ipv6At } from './ip.ts'
+import { IP_CONTEXT, colonRunEnd, ipv4At, ipv6At } from './ip.ts'
 import { PHONE_CONTEXT, phoneAt } from './phone.ts'
 import { namesIn } from './person.ts'
 import { isCapital, isCaseless, isLetter, runAt } from './runs.ts'
@@ -25,6 +25,8 @@ const [ZERO, NINE, COLON, DOT, AT_SIGN, HYPHEN, SPACE, SLASH, PLUS, OPEN, CLOSE]
   48, 57, 58, 46, 64, 45, 32, 47, 43, 40, 41,
 ]
 const MAX_WORD_CHARS = 64
+/** An address has 45 characters at most; some may follow, such as dots. */
+const MAX_COLON_RUN_CHARS = 64
 /** A postal code has five digits: the shortest number that can be something on its own. */
 const MIN_LONE_DIGITS = 5
 
@@ -84,6 +86,9 @@ function colonAt(text: string, at: number, context: Context, found: Finding[]): 
   const second = text.indexOf(':', at + 1)
   if (second === -1) return text.length
   if (second - at > 5) return at
+  // More than an address could be: nothing of the run is one.
+  const end = colonRunEnd(text, at)
+  if (end - at > MAX_COLON_RUN_CHARS) return end
   const address = ipv6At(text, at, context)
   keep(address, found)
   if (address !== undefined) return address.end
