@@ -10,6 +10,8 @@ export interface ChildOptions {
   /** Its first group is the URL: the child is ready when it has printed such a line. */
   readonly ready: RegExp
   readonly environment?: Readonly<Record<string, string>>
+  /** Milliseconds until it has to be ready. Default 60,000. */
+  readonly readyMs?: number
 }
 
 /** A process of ours while it runs. */
@@ -25,7 +27,7 @@ export interface Child {
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const READY_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 5000
-const KEPT_CHARS = 4000
+const KEPT_CHARS = 100_000
 
 const running = new Set<ChildProcess>()
 
@@ -59,13 +61,13 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   return { pid: child.pid ?? 0, url, startMs: performance.now() - started, stop: () => stop(child, ended) }
 }
 
-function untilReady(child: ChildProcess, { name, ready }: ChildOptions): Promise<string> {
+function untilReady(child: ChildProcess, { name, ready, readyMs = READY_TIMEOUT_MS }: ChildOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = ''
     let complained = ''
     const fail = (why: string): void =>
       reject(new Error(`${name} ${why}${complained === '' ? '' : `:\n${complained.trim()}`}`))
-    const timer = setTimeout(() => fail(`was not ready within ${READY_TIMEOUT_MS / 1000} s`), READY_TIMEOUT_MS)
+    const timer = setTimeout(() => fail(`was not ready within ${readyMs / 1000} s`), readyMs)
     child.stdout?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-KEPT_CHARS)
       const url = ready.exec(said)?.[1]

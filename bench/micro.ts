@@ -10,6 +10,7 @@ export async function runMicro(workFolder: string, isPinned: boolean): Promise<S
     args: ['--expose-gc', 'bench/micro/main.ts', workFolder],
     core: isPinned ? TESTED_CORE : undefined,
     ready: /micro: (\{.*\})\n/,
+    readyMs: 240_000,
   })
   await child.stop()
   const { results } = JSON.parse(child.url) as { readonly results: readonly MicroResult[] }

@@ -240,7 +240,7 @@ export function configOf({ clouds, upstreamUrl }: Pick<Surroundings, 'clouds' | 
         },
       ],
     },
-    policies: join(ROOT, 'policies'),
+    policies: { folder: join(ROOT, 'policies') },
     guard: {
       profiles: {
         strict: { managed: 'off', actions: { default: 'redact', SECRET: 'block' } },

@@ -3,6 +3,7 @@ import type { Span } from './data.ts'
 
 /** Our names for the labels of the sets; a label that is not here is judged by its own name. */
 const NAMES: Readonly<Record<string, readonly string[]>> = {
+  MAC: ['MAC_ADDRESS'],
   EMAIL: ['EMAIL_ADDRESS'],
   PHONE: ['PHONE_NUMBER'],
   IBAN: ['IBAN_CODE'],

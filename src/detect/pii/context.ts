@@ -4,7 +4,7 @@ import { type Vocabulary, wordsIn } from './vocabulary.ts'
 const BEFORE = 64
 const AFTER = 40
 const MAX_BARE_CHARS = 64
-const SUM = /[\n*=?%<>^×÷]|\d\s*[+/]|[+/]\s*\d/
+const SUM = /[\n*=?%<>^×÷]|\d\s*\+|\s\/\s/
 
 /** Which words of the vocabulary stand where in one text; looked up once, when a value first needs it. */
 export class Context {
