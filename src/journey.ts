@@ -121,6 +121,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   return {
     ask,
     target: answer.target.name,
+    dropped: answer.dropped,
     sources: passages.map(({ source }) => source),
     serverTiming: recorder.serverTiming(),
     batches: recorder.follow(restored, spoken.found),

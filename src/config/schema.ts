@@ -477,9 +477,11 @@ const price = z
 
 const target = z
   .strictObject({
-    provider: z.enum(['openai-compatible', 'bedrock']).describe('Wire format of the target.'),
+    provider: z.enum(['openai-compatible', 'openai', 'azure-openai', 'bedrock']).describe('Wire format of the target.'),
     place,
-    endpoint: url.describe('Base URL: without `/v1` for OpenAI-compatible servers; the regional endpoint for Bedrock.'),
+    endpoint: url.describe(
+      'Base URL: without `/v1` for OpenAI-compatible servers and OpenAI, without `/openai/v1` for Azure; the regional endpoint for Bedrock.',
+    ),
     model: z.string().min(1).describe("The model's name at the target."),
     credential,
     price,

@@ -19,6 +19,8 @@ export interface Call {
 export interface Served {
   readonly ask: Ask
   readonly target: string
+  /** Fields of the request that the target did not get, by the names of the caller's dialect. */
+  readonly dropped: readonly string[]
   readonly sources: readonly Source[]
   /** Value of the `server-timing` header: the stages so far. */
   readonly serverTiming: string

@@ -100,6 +100,12 @@ export const REFUSALS = {
     level: 'error',
     fix: 'Every permitted target of the alias is out; try again after the time in Retry-After.',
   },
+  INFER_UNSUPPORTED: {
+    status: 400,
+    fallOver: true,
+    level: 'info',
+    fix: 'Leave out what the message names, or ask a model whose targets can do it.',
+  },
   INFER_REJECTED: {
     status: 400,
     fallOver: false,

@@ -10,7 +10,7 @@ import { groundingText } from './grounding.ts'
 import { firstLook } from './look.ts'
 import type { GuardProfile } from './profile.ts'
 import { FindingTally, type Redaction, redact } from './redact.ts'
-import { type Treatment, treated } from './texts.ts'
+import { type Treatment, treated, withText } from './texts.ts'
 import type { LazyVault } from './vault.ts'
 
 /** A request that the in-process detectors have been over: its texts may leave, but not to a model yet. */
@@ -151,9 +151,7 @@ function furtherCleaned(
     messages: ask.messages.map((message) => {
       const own = message.role === 'system' ? { ...redaction, restorable: false } : redaction
       const treat = (text: string): string => redact(text, further.get(text) ?? [], own)
-      const parts = message.parts.map((part) =>
-        part.type === 'tool-call' ? { ...part, arguments: treat(part.arguments) } : { ...part, text: treat(part.text) },
-      )
+      const parts = message.parts.map((part) => withText(part, treat))
       return { ...message, parts }
     }),
   }

@@ -1,5 +1,5 @@
 import type { Hmac } from 'node:crypto'
-import type { Ask } from '#contract/ask.ts'
+import { type Ask, textOfPart } from '#contract/ask.ts'
 import type { ContextAnswer, Receipt } from '#contract/context.ts'
 import { type Crossing, type Trip } from '#contract/crossing.ts'
 import type { Attempt, Entry, EntryPolicy, EntrySafety, Outcome, StageTime } from '#contract/entry.ts'
@@ -412,7 +412,7 @@ function charsOf(event: Event): number {
 function inputChars(ask: Ask | undefined): number {
   let chars = 0
   for (const message of ask?.messages ?? []) {
-    for (const part of message.parts) chars += part.type === 'tool-call' ? part.arguments.length : part.text.length
+    for (const part of message.parts) chars += textOfPart(part).length
   }
   return chars
 }

@@ -193,6 +193,7 @@ async function modelCall(
     sources: served.sources,
   }
   reply.headers['x-thinplane-target'] = served.target
+  if (served.dropped.length > 0) reply.headers['x-thinplane-dropped'] = headerList(served.dropped)
   reply.headers['server-timing'] = served.serverTiming
   if (served.ask.stream) await answerStream(dialect, reply, served, answer)
   else await answerWhole(dialect, reply, served, answer)
@@ -321,6 +322,14 @@ function dialectOf(path: string): WireDialect | undefined {
 
 function isModelCall(path: string): boolean {
   return Object.hasOwn(DIALECTS, path)
+}
+
+/** Names of fields as a header's list: printable ASCII, bounded. */
+function headerList(names: readonly string[]): string {
+  return names
+    .slice(0, 32)
+    .map((name) => name.replaceAll(/[^!-+\--~]/g, '?').slice(0, 64))
+    .join(', ')
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {

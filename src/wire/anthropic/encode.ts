@@ -1,12 +1,14 @@
 import { type Batch, type Event, type FinishReason, NO_USAGE, type Usage } from '#contract/event.ts'
 import { parseJson } from '#kit/json.ts'
 import { type AnswerFacts, answerNote } from '#wire/dialect.ts'
+import { carriedId, carriedProof } from '#wire/proofs.ts'
 
 const STOP: Readonly<Record<FinishReason, string>> = {
   stop: 'end_turn',
   length: 'max_tokens',
   'tool-calls': 'tool_use',
   'content-filter': 'refusal',
+  refusal: 'refusal',
 }
 
 interface OpenTool {
@@ -18,16 +20,17 @@ interface OpenTool {
 /** Which content block is open: a new kind of content closes it and opens the next. */
 interface BlockState {
   index: number
-  /** `text`, `thinking`, `tool <index>`, or empty. */
+  /** `text`, `thinking`, `sealed`, `tool <index>`, or empty. */
   open: string
   /** Tool calls that began while another was open: blocks may not interleave here, so they come after it. */
   readonly later: Map<number, OpenTool>
   stop: FinishReason
+  stopSequence: string | null
   usage: Usage
 }
 
 export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
-  const state: BlockState = { index: -1, open: '', later: new Map(), stop: 'stop', usage: NO_USAGE }
+  const state: BlockState = { index: -1, open: '', later: new Map(), stop: 'stop', stopSequence: null, usage: NO_USAGE }
   return (batch) => {
     let text = ''
     for (const event of batch) text += encodeOne(answer, state, event)
@@ -57,10 +60,29 @@ function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string
         openBlock(state, 'thinking', { type: 'thinking', thinking: '', signature: '' }) +
         blockDelta(state, { type: 'thinking_delta', thinking: event.text })
       )
+    case 'reasoning-signature':
+      return (
+        openBlock(state, 'thinking', { type: 'thinking', thinking: '', signature: '' }) +
+        blockDelta(state, { type: 'signature_delta', signature: carriedProof(event.signature, event.family) }) +
+        closeBlock(state)
+      )
+    case 'reasoning-sealed':
+      return (
+        openBlock(state, 'sealed', { type: 'redacted_thinking', data: carriedProof(event.data, event.family) }) +
+        closeBlock(state)
+      )
+    case 'logprobs':
+    case 'embedding':
+    case 'token-count':
+      return ''
     case 'tool-call-start':
       if (!state.open.startsWith('tool '))
-        return openTool(state, event.index, { id: event.id, name: event.name, input: '' })
-      state.later.set(event.index, { id: event.id, name: event.name, input: '' })
+        return openTool(state, event.index, {
+          id: carriedId(event.id, event.signature),
+          name: event.name,
+          input: '',
+        })
+      state.later.set(event.index, { id: carriedId(event.id, event.signature), name: event.name, input: '' })
       return ''
     case 'tool-call-delta': {
       const waiting = state.later.get(event.index)
@@ -70,6 +92,7 @@ function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string
     }
     case 'finish':
       state.stop = event.reason
+      state.stopSequence = event.stopSequence ?? null
       return closeBlock(state)
     case 'usage':
       state.usage = event.usage
@@ -77,7 +100,7 @@ function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string
     case 'end':
       return (
         frame('message_delta', {
-          delta: { stop_reason: STOP[state.stop], stop_sequence: null },
+          delta: stopFields(state.stop, state.stopSequence),
           usage: encodeUsage(state.usage),
           thinplane: answerNote(answer),
         }) + frame('message_stop', {})
@@ -120,6 +143,12 @@ function blockDelta(state: BlockState, delta: object): string {
   return frame('content_block_delta', { index: state.index, delta })
 }
 
+/** A stop sequence that was met is a reason of its own here. */
+function stopFields(stop: FinishReason, stopSequence: string | null): object {
+  const isMet = stop === 'stop' && stopSequence !== null
+  return { stop_reason: isMet ? 'stop_sequence' : STOP[stop], stop_sequence: isMet ? stopSequence : null }
+}
+
 function messageHead({ requestId, alias }: AnswerFacts) {
   return { id: `msg_${requestId}`, type: 'message', role: 'assistant', model: alias }
 }
@@ -127,17 +156,21 @@ function messageHead({ requestId, alias }: AnswerFacts) {
 type Block =
   | { type: 'text'; text: string }
   | { type: 'thinking'; thinking: string; signature: string }
+  | { type: 'redacted_thinking'; data: string }
   | { type: 'tool_use'; id: string; name: string; input: string; call: number }
 
 export function wholeEncoder(answer: AnswerFacts) {
   const blocks: Block[] = []
   let stop: FinishReason = 'stop'
+  let stopSequence: string | null = null
   let usage = NO_USAGE
   return {
     push(batch: Batch): void {
       for (const event of batch) {
-        if (event.type === 'finish') stop = event.reason
-        else if (event.type === 'usage') usage = event.usage
+        if (event.type === 'finish') {
+          stop = event.reason
+          stopSequence = event.stopSequence ?? null
+        } else if (event.type === 'usage') usage = event.usage
         else append(blocks, event)
       }
     },
@@ -145,8 +178,7 @@ export function wholeEncoder(answer: AnswerFacts) {
       return JSON.stringify({
         ...messageHead(answer),
         content: blocks.map((block) => (block.type === 'tool_use' ? toolUse(block) : block)),
-        stop_reason: STOP[stop],
-        stop_sequence: null,
+        ...stopFields(stop, stopSequence),
         usage: encodeUsage(usage),
         thinplane: answerNote(answer),
       })
@@ -160,10 +192,22 @@ function append(blocks: Block[], event: Event): void {
     if (last?.type === 'text') last.text += event.text
     else blocks.push({ type: 'text', text: event.text })
   } else if (event.type === 'reasoning-delta') {
-    if (last?.type === 'thinking') last.thinking += event.text
+    if (last?.type === 'thinking' && last.signature === '') last.thinking += event.text
     else blocks.push({ type: 'thinking', thinking: event.text, signature: '' })
-  } else if (event.type === 'tool-call-start')
-    blocks.push({ type: 'tool_use', id: event.id, name: event.name, input: '', call: event.index })
+  } else if (event.type === 'reasoning-signature') {
+    const signature = carriedProof(event.signature, event.family)
+    if (last?.type === 'thinking' && last.signature === '') last.signature = signature
+    else blocks.push({ type: 'thinking', thinking: '', signature })
+  } else if (event.type === 'reasoning-sealed')
+    blocks.push({ type: 'redacted_thinking', data: carriedProof(event.data, event.family) })
+  else if (event.type === 'tool-call-start')
+    blocks.push({
+      type: 'tool_use',
+      id: carriedId(event.id, event.signature),
+      name: event.name,
+      input: '',
+      call: event.index,
+    })
   else if (event.type === 'tool-call-delta') {
     const block = blocks.find((candidate) => candidate.type === 'tool_use' && candidate.call === event.index)
     if (block?.type === 'tool_use') block.input += event.arguments
