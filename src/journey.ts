@@ -1,4 +1,4 @@
-import type { Call, Served } from '#contract/call.ts'
+import { type Call, type Served, answerId } from '#contract/call.ts'
 import type { Attempt } from '#contract/entry.ts'
 import { placeName } from '#contract/place.ts'
 import { Refusal } from '#contract/refusal.ts'
@@ -14,6 +14,7 @@ import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
 import { type PolicyDeps, permit as decide, release as decideRelease } from '#policy/permit.ts'
+import { type RecallDeps, isKept, keep, recall } from '#recall/recall.ts'
 import { type RecordDeps, type Recorder, openRecord } from '#record/recorder.ts'
 import { restore } from '#restore/restore.ts'
 import { type RouteDeps, choose, targetsOf } from '#route/choose.ts'
@@ -28,6 +29,7 @@ export interface World {
   readonly context: ContextDeps | undefined
   readonly route: RouteDeps
   readonly infer: InferDeps
+  readonly recall: RecallDeps
   readonly record: RecordDeps
 }
 
@@ -50,11 +52,12 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
 
   const principal = await recorder.stage('identify', () => identify(world.identity, call, trip))
   recorder.identified(principal)
-  const ask = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
-  recorder.asked(ask)
+  const asked = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
+  recorder.asked(asked)
 
-  const permit = recorder.stageNow('permit', () => decide(world.policy, principal, ask))
+  const permit = recorder.stageNow('permit', () => decide(world.policy, principal, asked))
   recorder.permitted(permit)
+  const ask = recall(world.recall, principal, asked)
   const alias = known(world.policy.aliases.get(permit.alias))
   const profile = known(world.profiles.get(permit.guardProfile))
 
@@ -117,14 +120,17 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const judged = checkAnswer(world.safety, spoken.batches, profile, trip, (said) =>
     recorder.checked(both(verdict, said).safety),
   )
-  const restored = restore(judged, vault, { jsonText: wantsJson(ask.rest['response_format']) })
+  const restored = restore(judged, vault, { jsonText: ask.format !== undefined })
+  const isStored = isKept(world.recall, permit, ask)
+  const id = answerId(trip.requestId)
   return {
     ask,
     target: answer.target.name,
     dropped: answer.dropped,
+    isStored,
     sources: passages.map(({ source }) => source),
     serverTiming: recorder.serverTiming(),
-    batches: recorder.follow(restored, spoken.found),
+    batches: recorder.follow(isStored ? keep(world.recall, principal, { ask, id }, restored) : restored, spoken.found),
   }
 }
 
@@ -138,9 +144,4 @@ function known<T>(value: T | undefined): T {
 function lastPlace(targets: readonly Target[], attempts: readonly Attempt[]): string | undefined {
   const last = targets.find(({ name }) => name === attempts.at(-1)?.target)
   return last && placeName(last.place)
-}
-
-/** OpenAI's structured output: the answer's text is one JSON document. */
-function wantsJson(format: unknown): boolean {
-  return typeof format === 'object' && format !== null && 'type' in format && format.type !== 'text'
 }

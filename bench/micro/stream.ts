@@ -26,14 +26,16 @@ function decodeAndEncode(): MicroResult {
     target: 't',
     createdEpochS: 1_764_000_000,
     includeUsage: true,
+    ask: testAsk(),
     sources: [],
+    isStored: false,
   })
   return measure({
     name: 'stream event decoded and encoded',
     unit: 'event',
     protects: 'streams at half the rate of a bare proxy',
     operations: 50_000,
-    run: (index) => encode(decode.push(events[index % EVENTS] ?? Buffer.alloc(0))),
+    run: (index) => encode.push(decode.push(events[index % EVENTS] ?? Buffer.alloc(0))),
   })
 }
 

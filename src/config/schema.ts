@@ -322,7 +322,7 @@ const profile = z
   .describe('A guard profile. Policies choose it by the annotation `@guard`.')
 
 const DEFAULT_PROFILES = {
-  strict: { actions: { default: 'redact', SECRET: 'block' } },
+  strict: { actions: { default: 'redact', SECRET: 'block', IMAGE: 'block' } },
   balanced: { actions: { default: 'redact' } },
   observe: { actions: { default: 'redact', SECRET: 'block' }, shadow: true, onUnavailable: 'pass' },
 } as const
@@ -717,6 +717,26 @@ const dataPlane = z
   .optional()
   .describe('The agent beside the data: read by `thinplane data` and `thinplane ingest`.')
 
+const responses = z
+  .strictObject({
+    keepMinutes: z
+      .int()
+      .min(0)
+      .max(10_080)
+      .default(60)
+      .describe('Minutes that an answer can be gone on from by `previous_response_id`; 0: none is kept. Default 60.'),
+    keepMegabytes: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(64)
+      .describe('Memory for kept conversations, the oldest give way. Default 64.'),
+  })
+  .prefault({})
+  .describe(
+    'Conversations kept for `POST /v1/responses`: in memory only, and never where policy sets `@retention("0")`.',
+  )
+
 const observe = z
   .strictObject({
     otlp: z
@@ -754,6 +774,7 @@ export const ConfigSchema = z.strictObject({
   aliases: z.record(name, alias).default({}).describe('Model aliases by name.'),
   audit,
   dataPlane,
+  responses,
   observe,
 })
 

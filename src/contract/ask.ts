@@ -20,6 +20,12 @@ export interface Ask {
   readonly logprobs?: number
   /** Length of each vector, for `embed`. Undefined: the model's own. */
   readonly dimensions?: number
+  /** How the caller wants vectors: numbers, or 32-bit floats in Base64. Default `float`. */
+  readonly vectorFormat?: 'float' | 'base64'
+  /** The answer that this request goes on from; what was said up to it is known here. */
+  readonly previous?: string
+  /** Whether the caller wants the answer kept, so that a later request can go on from it. */
+  readonly store?: boolean
   /** Flags of Anthropic's `anthropic-beta` header. */
   readonly betas?: readonly string[]
   /** Whether the caller asked for a usage block at the end of a stream (OpenAI's `stream_options`). */

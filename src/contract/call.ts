@@ -24,5 +24,12 @@ export interface Served {
   readonly sources: readonly Source[]
   /** Value of the `server-timing` header: the stages so far. */
   readonly serverTiming: string
+  /** Whether the answer is kept, so that a later request can go on from it. */
+  readonly isStored: boolean
   readonly batches: AsyncIterable<Batch>
+}
+
+/** The id by which a caller names an answer later: OpenAI's `resp_...`. */
+export function answerId(requestId: string): string {
+  return `resp_${requestId}`
 }

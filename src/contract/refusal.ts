@@ -88,6 +88,12 @@ export const REFUSALS = {
     level: 'error',
     fix: 'The data plane gave no context; try again, and check that its process runs and its index exists.',
   },
+  RECALL_UNKNOWN: {
+    status: 404,
+    fallOver: false,
+    level: 'info',
+    fix: 'Send the whole conversation as `input`: answers are kept for a while only, by one process, and where policy allows it.',
+  },
   ROUTE_UNKNOWN_MODEL: {
     status: 404,
     fallOver: false,

@@ -5,11 +5,15 @@ import { Refusal } from '#contract/refusal.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { ProviderName, Target } from '#contract/target.ts'
 import { bedrock } from './bedrock/provider.ts'
+import type { EmbedBatches } from './embed-batches.ts'
+import { estimatedCount } from './estimate.ts'
 import { azureOpenai, openai, openaiCompatible } from './openai-compatible/provider.ts'
 import type { Decoder, EncodedRequest, Provider } from './provider.ts'
 
 export interface InferDeps {
   readonly cross: Cross
+  /** Embedding requests that go together. */
+  readonly embeds: EmbedBatches
   /** The breaker of a target: asked before, told after. */
   readonly health: {
     readonly admits: (target: string) => boolean
@@ -58,11 +62,10 @@ export async function infer(
       attempts.push({ error, ms: Math.round((performance.now() - started) * 1000) / 1000, target: target.name })
     }
     try {
-      const request = PROVIDERS[target.provider].encode(screened, target)
-      const batches = await attempt(deps, target, screened, request, trip)
+      const { dropped, batches } = await answerOf(deps, target, screened, trip)
       deps.health.succeeded(target.name)
       note('')
-      return { target, dropped: request.dropped, batches }
+      return { target, dropped, batches }
     } catch (error) {
       if (!(error instanceof Refusal)) {
         deps.health.released(target.name)
@@ -83,6 +86,33 @@ export async function infer(
       retryAfterS: 1,
     })
   )
+}
+
+type Begun = Pick<Answer, 'dropped' | 'batches'>
+
+async function answerOf(deps: InferDeps, target: Target, screened: Screened, trip: Trip): Promise<Begun> {
+  const provider = PROVIDERS[target.provider]
+  const { ask } = screened
+  if (ask.operation === 'count-tokens' && provider.countsHere === true)
+    return { dropped: [], batches: only(estimatedCount(ask)) }
+  const request = provider.encode(screened, target)
+  const { dropped } = request
+  if (ask.operation !== 'embed') return { dropped, batches: await attempt(deps, target, screened, request, trip) }
+  const events = await deps.embeds.ask(target, ask, trip, async (texts, shared) => {
+    // The guard has passed each of the requests whose texts go together.
+    const together = texts === ask ? screened : ({ ...screened, ask: texts } satisfies Screened)
+    const joint = texts === ask ? request : provider.encode(together, target)
+    const all: Event[] = []
+    for await (const batch of await attempt(deps, target, together, joint, shared)) all.push(...batch)
+    return all
+  })
+  return { dropped, batches: only(events) }
+}
+
+function only(batch: Batch): AsyncIterable<Batch> {
+  return (async function* one() {
+    yield batch
+  })()
 }
 
 /** One call to one target, up to its first content. */

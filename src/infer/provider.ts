@@ -11,6 +11,8 @@ export interface Provider {
    * @throws {Refusal} INFER_UNSUPPORTED when the target can not do what is asked; another one may.
    */
   readonly encode: (screened: Screened, target: Target) => EncodedRequest
+  /** The target has no call that counts tokens: they are estimated here. Default false. */
+  readonly countsHere?: boolean
   /** A new decoder for one answer to `ask`, as it was encoded. */
   readonly decoder: (ask: Ask) => Decoder
   /** What an answer with an error status means. Pure. */

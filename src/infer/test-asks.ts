@@ -1,25 +1,9 @@
 import type { Ask } from '#contract/ask.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
+import { testAsk } from '#contract/test-ask.ts'
 
-/** For tests: the smallest request, with changes. */
-export function testAsk(changes: Partial<Ask> = {}): Ask {
-  return {
-    dialect: 'openai-chat',
-    alias: 'chat',
-    stream: false,
-    messages: [{ role: 'user', parts: [{ type: 'text', text: 'hi' }] }],
-    tools: [],
-    toolChoice: undefined,
-    sampling: {},
-    includeUsage: false,
-    ground: undefined,
-    conversation: undefined,
-    purpose: undefined,
-    rest: {},
-    ...changes,
-  }
-}
+export { testAsk } from '#contract/test-ask.ts'
 
 /** For tests: as if the guard had passed it. */
 export function testScreened(changes: Partial<Ask> = {}): Screened {

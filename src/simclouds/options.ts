@@ -95,6 +95,8 @@ export interface CloudRunOptions extends Pace {
   readonly bearer: string | undefined
   /** Models served. */
   readonly models: readonly string[]
+  /** Name of the model at `/v1/embeddings`. Default `simulated-embeddings`. */
+  readonly embeddingModel: string
 }
 
 export interface LogsIngestionOptions {
@@ -254,7 +256,14 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       bucket: 'simulated-archive',
       ...options.s3,
     },
-    cloudRun: { bearer: undefined, models: ['simulated-llama'], firstTokenMs: 0, tokenMs: 0, ...options.cloudRun },
+    cloudRun: {
+      bearer: undefined,
+      models: ['simulated-llama'],
+      embeddingModel: 'simulated-embeddings',
+      firstTokenMs: 0,
+      tokenMs: 0,
+      ...options.cloudRun,
+    },
     faults: options.faults ?? [],
   }
 }

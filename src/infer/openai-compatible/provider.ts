@@ -7,6 +7,7 @@ import { error } from './error.ts'
 export const openaiCompatible: Provider = {
   encode: encoder({ path: '/v1', maxTokensField: 'max_tokens', topK: true }),
   decoder,
+  countsHere: true,
   error,
 }
 
@@ -14,6 +15,7 @@ export const openaiCompatible: Provider = {
 export const openai: Provider = {
   encode: encoder({ path: '/v1', maxTokensField: 'max_completion_tokens', topK: false }),
   decoder,
+  countsHere: true,
   error,
 }
 
@@ -21,5 +23,6 @@ export const openai: Provider = {
 export const azureOpenai: Provider = {
   encode: encoder({ path: '/openai/v1', maxTokensField: 'max_completion_tokens', topK: false }),
   decoder,
+  countsHere: true,
   error,
 }

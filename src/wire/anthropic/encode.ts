@@ -1,7 +1,8 @@
 import { type Batch, type Event, type FinishReason, NO_USAGE, type Usage } from '#contract/event.ts'
 import { parseJson } from '#kit/json.ts'
-import { type AnswerFacts, answerNote } from '#wire/dialect.ts'
+import { type AnswerFacts, type StreamEncoder, type WholeEncoder, answerNote } from '#wire/dialect.ts'
 import { carriedId, carriedProof } from '#wire/proofs.ts'
+import { error } from './error.ts'
 
 const STOP: Readonly<Record<FinishReason, string>> = {
   stop: 'end_turn',
@@ -26,15 +27,29 @@ interface BlockState {
   readonly later: Map<number, OpenTool>
   stop: FinishReason
   stopSequence: string | null
+  /** Whether a tool was called: clients go by the reason, and some servers give `stop` for a call that was demanded. */
+  hasCalled: boolean
   usage: Usage
 }
 
-export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
-  const state: BlockState = { index: -1, open: '', later: new Map(), stop: 'stop', stopSequence: null, usage: NO_USAGE }
-  return (batch) => {
-    let text = ''
-    for (const event of batch) text += encodeOne(answer, state, event)
-    return text
+export function streamEncoder(answer: AnswerFacts): StreamEncoder {
+  const state: BlockState = {
+    index: -1,
+    open: '',
+    later: new Map(),
+    stop: 'stop',
+    stopSequence: null,
+    hasCalled: false,
+    usage: NO_USAGE,
+  }
+  return {
+    push: (batch) => {
+      let text = ''
+      for (const event of batch) text += encodeOne(answer, state, event)
+      return text
+    },
+    // The dialect's own error event; no `message_stop` follows.
+    fail: (refusal) => `event: error\ndata: ${error(refusal, answer.requestId)}\n\n`,
   }
 }
 
@@ -76,6 +91,7 @@ function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string
     case 'token-count':
       return ''
     case 'tool-call-start':
+      state.hasCalled = true
       if (!state.open.startsWith('tool '))
         return openTool(state, event.index, {
           id: carriedId(event.id, event.signature),
@@ -91,7 +107,7 @@ function encodeOne(answer: AnswerFacts, state: BlockState, event: Event): string
       return ''
     }
     case 'finish':
-      state.stop = event.reason
+      state.stop = stopOf(event.reason, state.hasCalled)
       state.stopSequence = event.stopSequence ?? null
       return closeBlock(state)
     case 'usage':
@@ -143,6 +159,10 @@ function blockDelta(state: BlockState, delta: object): string {
   return frame('content_block_delta', { index: state.index, delta })
 }
 
+function stopOf(reason: FinishReason, hasCalled: boolean): FinishReason {
+  return reason === 'stop' && hasCalled ? 'tool-calls' : reason
+}
+
 /** A stop sequence that was met is a reason of its own here. */
 function stopFields(stop: FinishReason, stopSequence: string | null): object {
   const isMet = stop === 'stop' && stopSequence !== null
@@ -159,7 +179,7 @@ type Block =
   | { type: 'redacted_thinking'; data: string }
   | { type: 'tool_use'; id: string; name: string; input: string; call: number }
 
-export function wholeEncoder(answer: AnswerFacts) {
+export function wholeEncoder(answer: AnswerFacts): WholeEncoder {
   const blocks: Block[] = []
   let stop: FinishReason = 'stop'
   let stopSequence: string | null = null
@@ -168,7 +188,10 @@ export function wholeEncoder(answer: AnswerFacts) {
     push(batch: Batch): void {
       for (const event of batch) {
         if (event.type === 'finish') {
-          stop = event.reason
+          stop = stopOf(
+            event.reason,
+            blocks.some(({ type }) => type === 'tool_use'),
+          )
           stopSequence = event.stopSequence ?? null
         } else if (event.type === 'usage') usage = event.usage
         else append(blocks, event)
@@ -225,5 +248,22 @@ function encodeUsage({ input, cachedRead, cachedWrite, output, reasoning }: Usag
     cache_read_input_tokens: cachedRead,
     cache_creation_input_tokens: cachedWrite,
     output_tokens: output + reasoning,
+  }
+}
+
+/** `{"input_tokens": n}`; where no target counts, the number is an estimate and says so. */
+export function countEncoder(answer: AnswerFacts): WholeEncoder {
+  let tokens = 0
+  let estimated = false
+  return {
+    push: (batch) => {
+      for (const event of batch) {
+        if (event.type === 'token-count') {
+          tokens = event.tokens
+          estimated = event.estimated
+        }
+      }
+    },
+    end: () => JSON.stringify({ input_tokens: tokens, thinplane: { ...answerNote(answer), estimated } }),
   }
 }

@@ -1,7 +1,8 @@
 import type { Batch, Event, FinishReason, TokenLogprob, Usage } from '#contract/event.ts'
 import { unreachable } from '#kit/unreachable.ts'
-import { type AnswerFacts, answerNote } from '#wire/dialect.ts'
+import { type AnswerFacts, type StreamEncoder, type WholeEncoder, answerNote } from '#wire/dialect.ts'
 import { carriedId } from '#wire/proofs.ts'
+import { error } from './error.ts'
 
 const FINISH: Readonly<Record<FinishReason, string>> = {
   stop: 'stop',
@@ -12,15 +13,22 @@ const FINISH: Readonly<Record<FinishReason, string>> = {
 }
 
 /** Chunks are put together from text: the parts that never change are built once an answer. */
-export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
+export function streamEncoder(answer: AnswerFacts): StreamEncoder {
   const head = `data: {"id":"chatcmpl-${answer.requestId}","object":"chat.completion.chunk","created":${answer.createdEpochS},"model":${JSON.stringify(answer.alias)},`
+  const begun = new Set([0])
   const choice = (index: number, delta: string): string =>
+    (begun.has(index) ? '' : role(index)) +
     `${head}"choices":[{"index":${index},"delta":${delta},"finish_reason":null}]}\n\n`
+  // The first says who speaks; the others of several answers say so when they begin.
+  const role = (index: number): string => {
+    begun.add(index)
+    return choice(index, '{"role":"assistant","content":""}')
+  }
   let usage: Usage | undefined
   const encodeOne = (event: Batch[number]): string => {
     switch (event.type) {
       case 'start':
-        return choice(0, '{"role":"assistant","content":""}')
+        return role(0)
       case 'text-delta':
         return choice(event.choice, `{"content":${JSON.stringify(event.text)}}`)
       case 'reasoning-delta':
@@ -55,10 +63,14 @@ export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
         return unreachable(event)
     }
   }
-  return (batch) => {
-    let text = ''
-    for (const event of batch) text += encodeOne(event)
-    return text
+  return {
+    push: (batch) => {
+      let text = ''
+      for (const event of batch) text += encodeOne(event)
+      return text
+    },
+    // Clients raise it as an error; no `[DONE]` follows, so a cut answer can not be taken for a whole one.
+    fail: (refusal) => `data: ${error(refusal, answer.requestId)}\n\n`,
   }
 }
 
@@ -86,7 +98,7 @@ interface WholeChoice {
   finish: FinishReason
 }
 
-export function wholeEncoder(answer: AnswerFacts) {
+export function wholeEncoder(answer: AnswerFacts): WholeEncoder {
   const choices = new Map<number, WholeChoice>()
   let usage: Usage | undefined
   const choiceOf = (index: number): WholeChoice => {

@@ -18,6 +18,7 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   CONTEXT_FORBIDDEN: 'permission_error',
   CONTEXT_UNKNOWN: 'invalid_request_error',
   CONTEXT_UNAVAILABLE: 'server_error',
+  RECALL_UNKNOWN: 'invalid_request_error',
   ROUTE_UNKNOWN_MODEL: 'invalid_request_error',
   ROUTE_NO_TARGET: 'server_error',
   INFER_UNSUPPORTED: 'invalid_request_error',
@@ -44,9 +45,4 @@ export function error(refusal: Refusal, requestId: string): string {
       request_id: requestId,
     },
   })
-}
-
-/** An event that clients raise as an error; no `[DONE]` follows, so a cut answer can not be taken for a whole one. */
-export function streamError(refusal: Refusal, requestId: string): string {
-  return `data: ${error(refusal, requestId)}\n\n`
 }
