@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { tokenCount } from './answer.ts'
 import { ChatProblem } from './cloud-run-request.ts'
 import { type BodyReply, json } from './service.ts'
+import { vectorOf } from './vectors.ts'
 
 const schema = z.looseObject({
   model: z.string(),
@@ -14,8 +14,7 @@ const schema = z.looseObject({
 const DIMENSIONS = 256
 
 /**
- * vLLM's `/v1/embeddings`: each word is a direction by its hash, so that texts with the same words are near. A
- * stand-in's vectors, of no use beyond.
+ * vLLM's `/v1/embeddings`, with vectors that know words and nothing of their meaning.
  * @throws {ChatProblem} as vLLM would answer.
  */
 export function embeddings(text: string, model: string): BodyReply {
@@ -35,17 +34,6 @@ export function embeddings(text: string, model: string): BodyReply {
   })
   const prompt = texts.reduce((sum, each) => sum + tokenCount(each), 0)
   return json(200, { object: 'list', data, model, usage: { prompt_tokens: prompt, total_tokens: prompt } })
-}
-
-function vectorOf(text: string, dimensions: number): Float32Array {
-  const vector = new Float32Array(dimensions)
-  for (const word of text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []) {
-    const digest = createHash('sha256').update(word).digest()
-    const at = digest.readUInt32LE(0) % dimensions
-    vector[at] = (vector[at] ?? 0) + ((digest[4] ?? 0) % 2 === 0 ? 1 : -1)
-  }
-  const length = Math.hypot(...vector) || 1
-  return vector.map((value) => value / length)
 }
 
 function parsed(text: string): unknown {

@@ -78,23 +78,24 @@ function grew({ at, item, delta, logprobs = [] }: Extract<Step, { kind: 'grew' }
 
 function closed(at: number, item: Item, frame: Frame): string {
   const place = { item_id: item.id, output_index: at }
-  const done = frame('response.output_item.done', { output_index: at, item: itemOf(item) })
+  // Frames are numbered as they are made: the item's own end comes last.
+  const done = (): string => frame('response.output_item.done', { output_index: at, item: itemOf(item) })
   if (item.type === 'message') {
     return (
       frame('response.output_text.done', { ...place, content_index: 0, text: item.text, logprobs: item.logprobs }) +
       frame('response.content_part.done', { ...place, content_index: 0, part: textPart(item.text, item.logprobs) }) +
-      done
+      done()
     )
   }
   if (item.type === 'reasoning') {
     return (
       frame('response.reasoning_summary_text.done', { ...place, summary_index: 0, text: item.text }) +
       frame('response.reasoning_summary_part.done', { ...place, summary_index: 0, part: summaryPart(item.text) }) +
-      done
+      done()
     )
   }
   return (
-    frame('response.function_call_arguments.done', { ...place, name: item.name, arguments: argumentsOf(item) }) + done
+    frame('response.function_call_arguments.done', { ...place, name: item.name, arguments: argumentsOf(item) }) + done()
   )
 }
 
