@@ -97,9 +97,12 @@ function takeGroup(waiting: Waiting[]): Waiting[] {
 function share(events: readonly Event[], group: readonly Waiting[]): void {
   const all = group.reduce((sum, { ask }) => sum + charsOf(ask.messages), 0)
   let from = 0
+  let counted = 0
   for (const { ask, resolve } of group) {
     const count = ask.messages.length
-    const part = all === 0 ? 0 : charsOf(ask.messages) / all
+    const before = all === 0 ? 0 : counted / all
+    counted += charsOf(ask.messages)
+    const after = all === 0 ? 0 : counted / all
     const begin = from
     resolve(
       events.flatMap((event): Event[] => {
@@ -107,15 +110,16 @@ function share(events: readonly Event[], group: readonly Waiting[]): void {
           const index = event.index - begin
           return index >= 0 && index < count ? [{ ...event, index }] : []
         }
-        return event.type === 'usage' ? [{ type: 'usage', usage: scaled(event.usage, part) }] : [event]
+        return event.type === 'usage' ? [{ type: 'usage', usage: between(event.usage, before, after) }] : [event]
       }),
     )
     from += count
   }
 }
 
-function scaled(usage: Usage, part: number): Usage {
-  return { ...usage, input: Math.round(usage.input * part) }
+/** Rounded so that the shares add up. */
+function between(usage: Usage, before: number, after: number): Usage {
+  return { ...usage, input: Math.round(usage.input * after) - Math.round(usage.input * before) }
 }
 
 function charsOf(messages: readonly Message[]): number {
