@@ -12,6 +12,7 @@ import { type ManagedDeps, admitVerdict, both, check, vet } from '#guard/managed
 import { NO_PASSAGES, admit, isLong, screen, screenLong, scrub, seal } from '#guard/screen.ts'
 import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
+import { type ImageLimits, hasImages, shrink } from '#images/shrink.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
 import { type PolicyDeps, permit as decide, release as decideRelease } from '#policy/permit.ts'
 import { type RecallDeps, isKept, keep, recall } from '#recall/recall.ts'
@@ -30,6 +31,7 @@ export interface World {
   readonly route: RouteDeps
   readonly infer: InferDeps
   readonly recall: RecallDeps
+  readonly images: ImageLimits
   readonly record: RecordDeps
 }
 
@@ -57,7 +59,11 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
 
   const permit = recorder.stageNow('permit', () => decide(world.policy, principal, asked))
   recorder.permitted(permit)
-  const ask = recall(world.recall, principal, asked)
+  const whole = recall(world.recall, principal, asked)
+  const { ask, images } = hasImages(whole)
+    ? await recorder.stage('shrink', () => shrink(world.images, whole))
+    : { ask: whole, images: undefined }
+  recorder.pictured(images)
   const alias = known(world.policy.aliases.get(permit.alias))
   const profile = known(world.profiles.get(permit.guardProfile))
 

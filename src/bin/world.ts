@@ -115,6 +115,11 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     },
     route: { targets, health: lasting.health },
     infer: { cross: lasting.cross, health: lasting.health, embeds: lasting.embeds },
+    images: {
+      maxEdge: config.images.maxEdge,
+      maxBytes: config.images.maxKilobytes * 1024,
+      maxCount: config.images.maxCount,
+    },
     recall: {
       answers: lasting.answers,
       limits: { minutes: config.responses.keepMinutes, bytes: config.responses.keepMegabytes * 1024 * 1024 },

@@ -717,6 +717,25 @@ const dataPlane = z
   .optional()
   .describe('The agent beside the data: read by `thinplane data` and `thinplane ingest`.')
 
+const images = z
+  .strictObject({
+    maxEdge: z
+      .int()
+      .min(64)
+      .max(16_384)
+      .default(1568)
+      .describe('Pixels of the longer side; larger images are made smaller. Default 1,568: models see no more.'),
+    maxKilobytes: z
+      .int()
+      .min(16)
+      .max(32_768)
+      .default(1024)
+      .describe('Kilobytes of one image; more are made fewer, or refused. Default 1,024.'),
+    maxCount: z.int().min(0).max(1000).default(20).describe('Images in one request. Default 20.'),
+  })
+  .prefault({})
+  .describe('How large images of a prompt may leave.')
+
 const responses = z
   .strictObject({
     keepMinutes: z
@@ -774,6 +793,7 @@ export const ConfigSchema = z.strictObject({
   aliases: z.record(name, alias).default({}).describe('Model aliases by name.'),
   audit,
   dataPlane,
+  images,
   responses,
   observe,
 })
