@@ -112,6 +112,12 @@ export const REFUSALS = {
     level: 'info',
     fix: 'Leave out what the message names, or ask a model whose targets can do it.',
   },
+  INFER_FILTERED: {
+    status: 400,
+    fallOver: false,
+    level: 'info',
+    fix: "Rephrase what the target's own content filter objects to, or change the filter at the target.",
+  },
   INFER_REJECTED: {
     status: 400,
     fallOver: false,

@@ -25,11 +25,11 @@ const ROWS: readonly (readonly [name: string, body: string, status: number, code
     /^`messages\[0\].content` must be text or a list of parts$/,
   ],
   [
-    'an image',
+    'an image that is none',
     '{"model":"chat","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}',
     400,
-    'WIRE_UNSUPPORTED',
-    /not carried yet, send text$/,
+    'WIRE_MALFORMED',
+    /must be a data: URL, or an http\(s\) URL/,
   ],
   [
     'a temperature of 9',

@@ -22,6 +22,7 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   ROUTE_UNKNOWN_MODEL: 'invalid_request_error',
   ROUTE_NO_TARGET: 'server_error',
   INFER_UNSUPPORTED: 'invalid_request_error',
+  INFER_FILTERED: 'invalid_request_error',
   INFER_REJECTED: 'invalid_request_error',
   INFER_THROTTLED: 'rate_limit_error',
   INFER_TIMEOUT: 'server_error',
