@@ -145,7 +145,7 @@ function responseOf(
     tools: ask.tools.map(toolOf),
     top_p: sampling.topP ?? 1,
     truncation: 'disabled',
-    usage: usage === undefined ? null : usageOf(usage),
+    ...(usage === undefined ? {} : { usage: usageOf(usage) }),
     user: ask.rest['user'] ?? null,
     thinplane: answerNote(answer),
   }
