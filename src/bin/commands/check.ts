@@ -27,7 +27,12 @@ export const command: Command = {
 }
 
 /** Offline, nobody is asked for a token. */
-const NO_TOKENS: TokenSources = (_credential, secret) => ({ token: () => secret })
+const NO_TOKENS: TokenSources = {
+  bearer: (_credential, { secret }) => ({ token: () => secret }),
+  session: (_credential, { secret }) => ({
+    session: () => ({ accessKeyId: secret, secretAccessKey: secret, sessionToken: secret }),
+  }),
+}
 
 /** Everything that is wrong, whether it is the file, a secret that is missing, or a policy. */
 async function problemsOf(file: string): Promise<Problem[]> {
