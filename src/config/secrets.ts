@@ -83,7 +83,7 @@ export function resolveCredential(
       }
     case 'aws-web-identity': {
       const { service, region } = credential
-      const source = lookUp.tokenSources.session(credential, placeOf(credential, path, lookUp, target))
+      const source = lookUp.tokenSources.session(credential, credentialPlace(credential, path, lookUp, target))
       return { kind: 'aws-session', service, region, source }
     }
     case 'entra-client':
@@ -94,7 +94,7 @@ export function resolveCredential(
     case 'google-access-token':
       return {
         kind: 'token',
-        source: lookUp.tokenSources.bearer(credential, placeOf(credential, path, lookUp, target)),
+        source: lookUp.tokenSources.bearer(credential, credentialPlace(credential, path, lookUp, target)),
       }
   }
 }
@@ -102,7 +102,7 @@ export function resolveCredential(
 const NO_SECRET = new Secret('')
 
 /** The one secret that a credential may still need is that of an application at Entra. */
-function placeOf(
+export function credentialPlace(
   credential: BearerConfig | AwsWebIdentityConfig,
   path: string,
   lookUp: SecretLookUp,
