@@ -65,9 +65,6 @@ test('an Azure token becomes a session that Bedrock accepts, signed with its sec
     const source = sessionsOf(stage)
     assert.deepEqual(await converse(stage, credentialOf(source)), { status: 200, type: '' })
     const session = await source.session(newTrip())
-    const [call] = stage.clouds.requests.last('bedrock')
-    // The log of the stand-in keeps no secrets: what it accepted it has checked.
-    assert.match(call?.headers['authorization'] ?? '', /x-amz-security-token|\[/)
     assert.ok(!inspect(source, { depth: 9 }).includes(session.secretAccessKey.reveal()))
     const [form, ...more] = stage.sent('sts')
     assert.deepEqual(more, [])

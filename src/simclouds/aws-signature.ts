@@ -65,6 +65,8 @@ export function checkSignature(request: SignedRequest, scope: Scope, nowEpochMs:
   if (!timingSafeEqual(Buffer.from(expected, 'hex'), Buffer.from(signature, 'hex'))) {
     return wrong('the signature does not match the request')
   }
+  if (session !== undefined && !session.allows(request.path))
+    return { type: 'AccessDeniedException', message: 'no session policy allows the action' }
   return undefined
 }
 
@@ -73,8 +75,6 @@ function checkSession(session: AwsSession, request: SignedRequest, nowEpochMs: n
     return { type: 'UnrecognizedClientException', message: 'The security token included in the request is invalid.' }
   if (session.expiresAtEpochMs <= nowEpochMs)
     return { type: 'ExpiredTokenException', message: 'The security token included in the request is expired' }
-  if (!session.allows(request.path))
-    return { type: 'AccessDeniedException', message: 'no session policy allows the action' }
   return undefined
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { asRecord } from '#kit/json.ts'
 import { createKey } from '#identity/key.ts'
 import type { SimCloudsOptions } from '#simclouds/options.ts'
 import type { SimClouds } from '#simclouds/start.ts'
@@ -14,6 +15,8 @@ function keyless(draft: ConfigDraft, { urls }: SimClouds, sessionScope: string):
     scope: `${scope}/.default`,
     endpoint: urls['managed-identity'],
   })
+  const safety = asRecord(draft.guard['contentSafety'])
+  draft.guard['contentSafety'] = { ...safety, credential: identity('https://cognitiveservices.azure.com') }
   for (const target of Object.values(draft.targets)) {
     target['credential'] =
       target['provider'] === 'bedrock'
@@ -72,10 +75,12 @@ for (const [provider, exchanges] of [
         const first = await ask(plane)
         assert.equal(first.status, 200, first.text)
         const counts = exchanges.map((service) => plane.clouds.requests.count(service))
-        assert.deepEqual(counts, provider === 'bedrock' ? [1, 1] : [1, 2])
+        // One Azure token each for the safety check and for the exchange.
+        assert.deepEqual(counts, provider === 'bedrock' ? [2, 1] : [2, 2])
         const entry = await plane.entry(first.headers.get('x-request-id') ?? '')
         const layers = entry.crossings.map(({ layer }) => layer)
-        assert.equal(layers.filter((layer) => layer === 'identity').length, provider === 'bedrock' ? 2 : 3)
+        assert.equal(layers.filter((layer) => layer === 'identity').length, provider === 'bedrock' ? 3 : 4)
+        assert.equal(plane.clouds.requests.count('entra'), 0)
         // The next one has everything at hand: one call for the model and none for tokens.
         const second = await ask(plane)
         const later = await plane.entry(second.headers.get('x-request-id') ?? '')

@@ -70,7 +70,7 @@ function awsMend({ reason }: CredentialFault, { roleArn }: Kind<'aws-web-identit
       ]
     case 'trust':
       return [
-        `let the role trust this identity: save as trust.json, then aws iam update-assume-role-policy --role-name ${role} --policy-document file://trust.json`,
+        `add this statement to the trust policy of the role; if it has no other, save as trust.json and run aws iam update-assume-role-policy --role-name ${role} --policy-document file://trust.json`,
         ...indented(JSON.stringify(trustPolicy(roleArn, facts), undefined, 2)),
       ]
     case 'issuer':
@@ -119,7 +119,7 @@ function googleMend({ reason }: CredentialFault, config: Google, facts: TokenFac
       ]
     case 'audience':
       return [
-        'let the provider accept this audience:',
+        'let the provider accept this audience, beside those that it has:',
         `  gcloud iam workload-identity-pools providers update-oidc ${at} --allowed-audiences=${audience}`,
       ]
     case 'issuer':
