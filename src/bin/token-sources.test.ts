@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type Cross, CrossFault, type CrossRequest } from '#contract/crossing.ts'
 import { type Problem, parseConfig } from '#config/load.ts'
@@ -117,4 +118,15 @@ test('a workload without a token file is told where it is taken from', async () 
   ])
   const set = await ask([`${AWS}, region: us-east-1, ${WORKLOAD}`], { AZURE_FEDERATED_TOKEN_FILE: '/var/run/token' })
   assert.deepEqual(set.problems, [])
+})
+
+test('the example of the guide is a configuration', () => {
+  const guide = readFileSync(new URL('../../docs/keyless.md', import.meta.url), 'utf8')
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? []
+  const rest = 'guard: {profiles: {balanced: {managed: off}}}\naliases: {chat: {targets: [claude, llama, gpt]}}\n'
+  const { targets } = parseConfig(example + rest, 'keyless.md')
+  assert.deepEqual(
+    Object.values(targets).map(({ credential }) => credential.kind),
+    ['aws-web-identity', 'google-id-token', 'entra-managed-identity'],
+  )
 })
