@@ -103,6 +103,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     identity: stores,
     issuers: new Map(),
     signIn: undefined,
+    sources: undefined,
     onEntry: (entry, text) => {
       recent.push(entry.id, text)
       metrics.entry(entry)

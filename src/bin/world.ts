@@ -18,7 +18,7 @@ import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf } from './identity-world.ts'
 import { answerService, managedServices, planesOf } from './managed-services.ts'
 import { setUpPolicy } from './policy-setup.ts'
-import { tokenSourcesOf } from './token-sources.ts'
+import { type SourcePool, tokenSourcesOf } from './token-sources.ts'
 import { validatedSets } from './validated-sets.ts'
 
 /** What outlives a reload of the configuration. */
@@ -37,6 +37,8 @@ export interface Lasting {
   issuers: IssuerPool
   /** Sign-in of the world before, likewise. */
   signIn: SignInWorld | undefined
+  /** Sources of tokens of the world before, likewise. */
+  sources: SourcePool | undefined
   readonly onEntry: (entry: Entry, text: string) => void
   readonly onBug: (requestId: string, cause: unknown) => void
 }
@@ -70,7 +72,7 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   const lookUp = { environment: lasting.environment, resolve: loaded.resolve, problems }
   const { cross, digests } = lasting
   const digest = (tenant: string, text: string): string => digests.of(tenant, text)
-  const tokenSources = tokenSourcesOf(config, { ...lookUp, cross, digest })
+  const tokenSources = tokenSourcesOf(config, { ...lookUp, cross, digest, last: lasting.sources })
   const credential = (value: CredentialConfig, path: string, target?: CredentialTarget) =>
     resolveCredential(value, path, { ...lookUp, tokenSources }, target)
   const targets = new Map(
@@ -125,6 +127,7 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   if (problems.length > 0) throw new ConfigProblems(loaded.file, problems)
   lasting.issuers = issuers
   lasting.signIn = signIn
+  lasting.sources = tokenSources.pool
   return { world, loaded, policyFolder: loaded.resolve(config.policies.folder) }
 }
 
