@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { asRecord } from '#kit/json.ts'
 import { createKey } from '#identity/key.ts'
@@ -131,5 +132,24 @@ test('a trust that is broken is not the fault of the caller, and the next target
       const broken = await ask(plane)
       assert.ok(broken.status >= 500, broken.text)
       assert.doesNotMatch(errorOf(broken).message, /eyJ|ya29|ASIA/)
+    },
+  ))
+
+test('a reload that changes something else asks nobody for new tokens', () =>
+  withPlane(
+    {
+      clouds: CLOSED,
+      change: (draft, clouds) => {
+        keyless(draft, clouds, 'target')
+        only(draft, 'bedrock')
+      },
+    },
+    async (plane) => {
+      assert.equal((await ask(plane)).status, 200)
+      await writeFile(plane.file, (await readFile(plane.file, 'utf8')).replace('assistant:', 'helper:'))
+      await eventually(() => plane.logged.find((line) => line.includes('configuration reloaded')), 'the reload')
+      assert.equal((await ask(plane)).status, 200)
+      assert.equal(plane.clouds.requests.count('sts'), 1)
+      assert.equal(plane.clouds.requests.count('managed-identity'), 2)
     },
   ))

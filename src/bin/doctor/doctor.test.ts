@@ -192,6 +192,63 @@ const broken: readonly (readonly [
     (yaml) => yaml.replace('kind: google-id-token', 'kind: google-id-token\n      audience: https://other.run.app'),
   ],
   [
+    'a role that may not call the model',
+    'nova',
+    'reach',
+    () => [
+      'aws iam put-role-policy --role-name thinplane',
+      '"Resource": "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0"',
+    ],
+    { faults: [{ service: 'bedrock', kind: 'error', status: 403, path: '/converse' }] },
+  ],
+  [
+    'a model that is not there',
+    'nova',
+    'reach',
+    () => ['look at `model`: there is no `amazon.nova-lite-v1:0` in this region'],
+    { bedrock: { models: ['another'] } },
+  ],
+  [
+    'a Google API that the federated identity may not use',
+    'llama',
+    'reach',
+    () => [
+      `--role=roles/aiplatform.user --member=principal://iam.googleapis.com/projects/1234567890/locations/global/workloadIdentityPools/azure/subject/${SUBJECT}`,
+    ],
+    { cloudRun: { bearer: 'another' } },
+    (yaml) => yaml.replace('kind: google-id-token', 'kind: google-access-token').replace(/ +serviceAccount: .*\n/, ''),
+  ],
+  [
+    'an Azure resource on which the identity has no role',
+    'llama',
+    'reach',
+    () => [
+      `az role assignment create --assignee-object-id ${SUBJECT} --assignee-principal-type ServicePrincipal --role "Cognitive Services OpenAI User"`,
+    ],
+    { cloudRun: { bearer: 'another' } },
+    (yaml) =>
+      yaml.replace(
+        /kind: google-id-token\n(?: {6}.*\n)*? {6}identity: \{(.*)\}\n/,
+        (_, identity: string) =>
+          identity
+            .split(', ')
+            .map((field) => field.replace('api://google-federation', 'https://cognitiveservices.azure.com'))
+            .join('\n      ') + '\n',
+      ),
+  ],
+  [
+    'a platform whose token the application does not trust',
+    'nova',
+    'azure token',
+    () => ['was not asked: the token file', 'az ad app federated-credential create --id c --parameters'],
+    {},
+    (yaml) =>
+      yaml.replace(
+        /identity: \{kind: entra-managed-identity, scope: api:\/\/aws-federation.*\}/,
+        'identity: {kind: entra-workload, issuer: contoso, scope: api://aws-federation/.default, clientId: c, tokenFile: nowhere}',
+      ),
+  ],
+  [
     'a machine without an identity',
     'nova',
     'azure token',
