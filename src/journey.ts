@@ -53,6 +53,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const { trip } = call
 
   const principal = await recorder.stage('identify', () => identify(world.identity, call, trip))
+  trip.asker = { tenant: principal.tenant, id: principal.subject }
   recorder.identified(principal)
   const asked = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
   recorder.asked(asked)

@@ -11,7 +11,7 @@ import { asRecord, asText, parseJson } from '#kit/json.ts'
 import { createKey } from '#identity/key.ts'
 import { createLog } from '#observe/log.ts'
 import type { SimCloudsOptions } from '#simclouds/options.ts'
-import { startSimClouds } from '#simclouds/start.ts'
+import { type SimClouds, startSimClouds } from '#simclouds/start.ts'
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -19,8 +19,8 @@ export interface PlaneOptions {
   readonly clouds?: SimCloudsOptions
   /** Where its state is and stays. Default a folder that is taken away at the end. */
   readonly folder?: string
-  /** Changes the parsed configuration before it is written. */
-  readonly change?: (config: ConfigDraft) => void
+  /** Changes the parsed configuration before it is written; the simulated clouds run already. */
+  readonly change?: (config: ConfigDraft, clouds: SimClouds) => void
 }
 
 /** The parsed YAML, as far as tests change it. */
@@ -54,7 +54,7 @@ export async function startPlane({ clouds: cloudOptions = {}, folder: kept, chan
     keys: undefined,
   })
   const draft = parse(yaml) as ConfigDraft
-  change?.(draft)
+  change?.(draft, clouds)
   const file = join(folder, 'thinplane.yaml')
   const keysFile = join(folder, 'keys.json')
   await writeFile(file, stringify(draft))

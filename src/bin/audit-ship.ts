@@ -9,7 +9,7 @@ import { type Shipper, type Sink, startShipper } from '#record/ship/shipper.ts'
 import { trailPaths } from '#record/signed.ts'
 import type { Trail } from '#record/trail.ts'
 import { originOf } from './audit-trail.ts'
-import { tokenSourcesOf } from './identity-world.ts'
+import { tokenSourcesOf } from './token-sources.ts'
 import { ownTrip } from './own-trip.ts'
 
 export interface Shipping {
@@ -58,7 +58,8 @@ function sinksOf(
   { trail, border, environment }: Surroundings,
 ): { readonly sink: Sink; readonly everyMs: number }[] {
   const problems: Problem[] = []
-  const lookUp = { environment, resolve, problems, tokenSources: tokenSourcesOf(config, border.cross, problems) }
+  const secrets = { environment, resolve, problems }
+  const lookUp = { ...secrets, tokenSources: tokenSourcesOf(config, { ...secrets, cross: border.cross }) }
   const { azureMonitor: monitor, s3 } = config.audit.ship
   const sinks: { readonly sink: Sink; readonly everyMs: number }[] = []
   if (monitor !== undefined) {

@@ -11,7 +11,7 @@ import type { Witness } from '#record/witness-feed.ts'
 import { COSIGNER_KEY, parseVkey } from '#tlog/key.ts'
 import { formatNote } from '#tlog/note.ts'
 import { concatBytes } from '#tlog/bytes.ts'
-import { tokenSourcesOf } from './identity-world.ts'
+import { tokenSourcesOf } from './token-sources.ts'
 import { ownTrip } from './own-trip.ts'
 
 export interface TrailParts {
@@ -89,7 +89,7 @@ async function stamperOf({ config, resolve, file }: LoadedConfig, parts: TrailPa
     environment,
     resolve,
     problems,
-    tokenSources: tokenSourcesOf(config, border.cross, problems),
+    tokenSources: tokenSourcesOf(config, { cross: border.cross, environment, resolve, problems }),
   })
   if (problems.length > 0) throw new ConfigProblems(file, problems)
   return Stamper.open({

@@ -27,7 +27,7 @@ import { type Shipping, startShipping } from './audit-ship.ts'
 import { openConfiguredTrail } from './audit-trail.ts'
 import { identityFiles } from './identity-files.ts'
 import { openIdentityStores } from './identity-stores.ts'
-import { tokenSourcesOf } from './identity-world.ts'
+import { tokenSourcesOf } from './token-sources.ts'
 import { ownTrip } from './own-trip.ts'
 import { type PageDeps, answerPage } from './pages.ts'
 import { type Recent, createRecent } from './recent.ts'
@@ -107,6 +107,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     identity: stores,
     issuers: new Map(),
     signIn: undefined,
+    sources: undefined,
     onEntry: (entry, text) => {
       recent.push(entry.id, text)
       metrics.entry(entry)
@@ -263,7 +264,7 @@ function startOtlp(
     environment,
     resolve,
     problems: [],
-    tokenSources: tokenSourcesOf(config, border.cross, []),
+    tokenSources: tokenSourcesOf(config, { cross: border.cross, environment, resolve, problems: [] }),
   })
   const send = async (body: string): Promise<number> => {
     const answer = await border.cross(ownTrip(), {

@@ -1,11 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Cross, Credential, SecretValue } from '#contract/crossing.ts'
-import type { Problem } from '#config/load.ts'
 import type { Config } from '#config/schema.ts'
-import { type SecretLookUp, type TokenSources, resolveSecret } from '#config/secrets.ts'
+import { type SecretLookUp, resolveSecret } from '#config/secrets.ts'
 import { clientCredentials } from '#credentials/client-credentials.ts'
 import type { EntraApp } from '#credentials/entra-token.ts'
-import { onBehalfOf } from '#credentials/on-behalf-of.ts'
 import { createEntraIssuer } from '#identity/entra.ts'
 import type { GroupOptions } from '#identity/entra-groups.ts'
 import { createOidcIssuer } from '#identity/oidc.ts'
@@ -69,25 +67,11 @@ function groupsFrom(
   }
 }
 
-/** Makes what asks Entra for tokens, for the credentials of a configuration that name one of its issuers. */
-export function tokenSourcesOf(config: Config, cross: Cross, problems: Problem[]): TokenSources {
-  return (credential, secret, path) => {
-    const issuer = config.identity.issuers.find(
-      (candidate): candidate is EntraConfig => candidate.kind === 'entra' && candidate.name === credential.issuer,
-    )
-    if (issuer === undefined) {
-      problems.push({ path: `${path}.issuer`, line: 0, message: `there is no Entra issuer \`${credential.issuer}\`` })
-      return { token: () => secret }
-    }
-    const app = appOf(issuer, credential.clientId, secret)
-    const { scope } = credential
-    return credential.kind === 'entra-obo'
-      ? onBehalfOf({ app, issuer: issuer.name, scope }, cross, Date.now)
-      : clientCredentials({ app, tenant: credential.tenant ?? issuer.tenants[0] ?? '', scope }, cross, Date.now)
-  }
-}
-
-function appOf({ authority, region }: EntraConfig, clientId: string, secret: SecretValue): EntraApp {
+export function appOf(
+  { authority, region }: Pick<EntraConfig, 'authority' | 'region'>,
+  clientId: string,
+  secret: SecretValue,
+): EntraApp {
   return { authority, region, clientId, secret }
 }
 

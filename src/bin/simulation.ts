@@ -21,7 +21,12 @@ const Simulation = z.strictObject({
   places: byService(place).optional(),
   latencyScale: z.number().min(0).max(100).optional(),
   cloudRun: z
-    .strictObject({ ...pace, bearer: z.string().optional(), models: z.array(z.string().min(1)).min(1).optional() })
+    .strictObject({
+      ...pace,
+      bearer: z.string().optional(),
+      models: z.array(z.string().min(1)).min(1).optional(),
+      idToken: z.strictObject({ invokers: z.array(z.string()) }).optional(),
+    })
     .optional(),
   bedrock: z.strictObject({ ...pace, region: z.string().optional() }).optional(),
   faults: z.array(FaultSchema).optional(),

@@ -6,6 +6,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   control: () => import('./commands/control.ts'),
   data: () => import('./commands/data.ts'),
   check: () => import('./commands/check.ts'),
+  doctor: () => import('./commands/doctor.ts'),
   guard: () => import('./commands/guard.ts'),
   ingest: () => import('./commands/ingest.ts'),
   audit: () => import('./commands/audit.ts'),
@@ -17,7 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
 }
 
 /** Named by the design, built by later issues. */
-const NOT_YET = new Set(['doctor', 'plan', 'advise', 'simulate'])
+const NOT_YET = new Set(['plan', 'advise', 'simulate'])
 
 async function main([verb, ...args]: readonly string[]): Promise<number> {
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {

@@ -2,8 +2,8 @@ import type { Cross } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
 import type { Target } from '#contract/target.ts'
 import { ConfigProblems, type LoadedConfig, type Problem } from '#config/load.ts'
-import type { Config } from '#config/schema.ts'
-import { resolveCredential } from '#config/secrets.ts'
+import type { Config, CredentialConfig } from '#config/schema.ts'
+import { type CredentialTarget, resolveCredential } from '#config/secrets.ts'
 import type { PassportOffice } from '#context/passport.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import type { VerdictCache } from '#guard/managed/verdicts.ts'
@@ -17,9 +17,10 @@ import type { TenantDigests } from '#record/digests.ts'
 import type { AuditLog } from '#record/log.ts'
 import type { Health } from '#route/health.ts'
 import type { IdentityStores } from './identity-stores.ts'
-import { type IssuerPool, type SignInWorld, issuersOf, signInOf, tokenSourcesOf } from './identity-world.ts'
+import { type IssuerPool, type SignInWorld, issuersOf, signInOf } from './identity-world.ts'
 import { answerService, managedServices, planesOf } from './managed-services.ts'
 import { setUpPolicy } from './policy-setup.ts'
+import { type SourcePool, tokenSourcesOf } from './token-sources.ts'
 import { validatedSets } from './validated-sets.ts'
 
 /** What outlives a reload of the configuration. */
@@ -41,6 +42,8 @@ export interface Lasting {
   issuers: IssuerPool
   /** Sign-in of the world before, likewise. */
   signIn: SignInWorld | undefined
+  /** Sources of tokens of the world before, likewise. */
+  sources: SourcePool | undefined
   readonly onEntry: (entry: Entry, text: string) => void
   readonly onBug: (requestId: string, cause: unknown) => void
 }
@@ -72,13 +75,15 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
     message: `policy \`${id}\` in ${file} names profile \`${guard ?? ''}\`, define it or name one of ${[...profiles.keys()].join(', ')}`,
   }))
   const lookUp = { environment: lasting.environment, resolve: loaded.resolve, problems }
-  const tokenSources = tokenSourcesOf(config, lasting.cross, problems)
-  const credential = (value: Parameters<typeof resolveCredential>[0], path: string) =>
-    resolveCredential(value, path, { ...lookUp, tokenSources })
+  const { cross, digests } = lasting
+  const digest = (tenant: string, text: string): string => digests.of(tenant, text)
+  const tokenSources = tokenSourcesOf(config, { ...lookUp, cross, digest, last: lasting.sources })
+  const credential = (value: CredentialConfig, path: string, target?: CredentialTarget) =>
+    resolveCredential(value, path, { ...lookUp, tokenSources }, target)
   const targets = new Map(
     Object.entries(config.targets).map(([name, target]): [string, Target] => [
       name,
-      toTarget(name, target, credential(target.credential, `targets.${name}.credential`)),
+      toTarget(name, target, credential(target.credential, `targets.${name}.credential`, { name, ...target })),
     ]),
   )
   const now = Date.now
@@ -136,6 +141,7 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   if (problems.length > 0) throw new ConfigProblems(loaded.file, problems)
   lasting.issuers = issuers
   lasting.signIn = signIn
+  lasting.sources = tokenSources.pool
   return { world, loaded, policyFolder: loaded.resolve(config.policies.folder) }
 }
 

@@ -5,6 +5,7 @@ import {
   CrossFault,
   type CrossRequest,
   type Crossing,
+  type SessionCredential,
   type StaticCredential,
   type TokenCredential,
   type Trip,
@@ -44,8 +45,8 @@ export function openBorder(options: BorderOptions): Border {
   const pools = new Map<string, Pool>()
   const cross: Cross = (trip, request) => {
     const { credential } = request
-    return credential.kind === 'token'
-      ? crossWithToken(credential, trip, (known) => crossOnce(options, pools, trip, request, known))
+    return credential.kind === 'token' || credential.kind === 'aws-session'
+      ? crossWithIssued(credential, trip, (known) => crossOnce(options, pools, trip, request, known))
       : crossOnce(options, pools, trip, request, credential)
   }
   return {
@@ -60,13 +61,17 @@ export function openBorder(options: BorderOptions): Border {
   }
 }
 
-/** The token is a call of its own, which its source makes through this border. */
-async function crossWithToken(
-  { source }: TokenCredential,
+/** The token or session is a call of its own, which its source makes through this border. */
+async function crossWithIssued(
+  credential: TokenCredential | SessionCredential,
   trip: Trip,
   go: (credential: StaticCredential) => Promise<CrossAnswer>,
 ): Promise<CrossAnswer> {
-  const secret = await source.token(trip)
+  if (credential.kind === 'aws-session') {
+    const { service, region, source } = credential
+    return go({ kind: 'aws-sigv4', service, region, ...(await source.session(trip)) })
+  }
+  const secret = await credential.source.token(trip)
   return go({ kind: 'header', header: 'authorization', prefix: 'Bearer ', secret })
 }
 

@@ -67,6 +67,33 @@ const rows: readonly (readonly [
     [3, 'context.credential.kind', /Invalid/],
   ],
   [
+    'an exchange whose identity names no issuer',
+    `context: {endpoint: http://d, credential: {kind: aws-web-identity, roleArn: 'arn:aws:iam::123456789012:role/x', region: us-east-1, identity: {kind: entra-workload, issuer: contoso, scope: s, clientId: c}}}${REST}`,
+    [1, 'context.credential.identity.issuer', 'there is no Entra issuer `contoso`, none is defined'],
+  ],
+  [
+    'a role that is none, a scope that is none and an identity that can not be exchanged',
+    `context: {endpoint: http://d, credential: {kind: aws-web-identity, roleArn: 'arn:aws:iam::1:user/x', region: us-east-1, sessionScope: person, identity: {kind: entra-obo}}}${REST}`,
+    [1, 'context.credential.roleArn', 'write the ARN of an IAM role'],
+    [1, 'context.credential.sessionScope', /"target"\|"tenant"\|"caller"/],
+    [1, 'context.credential.identity.kind', /Invalid/],
+  ],
+  [
+    'a Google provider by name instead of number, and a service account that is none',
+    `context: {endpoint: http://d, credential: {kind: google-access-token, provider: projects/mine/locations/global/workloadIdentityPools/p/providers/q, serviceAccount: me@example.com, identity: {kind: entra-managed-identity, scope: s}}}${REST}`,
+    [1, 'context.credential.provider', /with the number of the project$/],
+    [1, 'context.credential.serviceAccount', 'write the e-mail address of the service account'],
+  ],
+  [
+    'an ID token for what is no target, without its audience',
+    `context: {endpoint: http://d, credential: {kind: google-id-token, provider: projects/1/locations/global/workloadIdentityPools/p/providers/q, serviceAccount: a@p.iam.gserviceaccount.com, identity: {kind: entra-managed-identity, scope: s}}}${REST}`,
+    [
+      1,
+      'context.credential.audience',
+      'only a target has an endpoint to take the audience from, write the URL of the Cloud Run service',
+    ],
+  ],
+  [
     'a tenant that is none',
     `identity:\n  issuers:\n    - kind: entra\n      name: a\n      tenants: [contoso]\n      audiences: [x]${REST}`,
     [5, 'identity.issuers.0.tenants.0', /Invalid GUID/],

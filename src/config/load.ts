@@ -176,16 +176,23 @@ function checkIdentity(config: Config, must: Must): void {
     [['context', 'credential'], config.context?.credential],
     [['guard', 'contentSafety', 'credential'], config.guard.contentSafety?.credential],
     [['guard', 'language', 'credential'], config.guard.language?.credential],
+    [['guard', 'bedrockChecks', 'credential'], config.guard.bedrockChecks?.credential],
+    [['guard', 'bedrockGuardrail', 'credential'], config.guard.bedrockGuardrail?.credential],
     [['audit', 'timestamp', 'credential'], config.audit.timestamp?.credential],
     [['audit', 'ship', 'azureMonitor', 'credential'], config.audit.ship.azureMonitor?.credential],
+    [['audit', 'ship', 's3', 'credential'], config.audit.ship.s3?.credential],
     [['observe', 'otlp', 'credential'], config.observe.otlp?.credential],
   ]
   for (const [path, credential] of credentials) {
-    if (credential?.issuer === undefined) continue
+    const where = credential?.identity === undefined ? path : [...path, 'identity']
+    const issuer = credential?.identity?.issuer ?? credential?.issuer
+    if (issuer !== undefined)
+      must(entra.includes(issuer), [...where, 'issuer'], `there is no Entra issuer \`${issuer}\`, ${known}`)
+    if (credential === undefined) continue
     must(
-      entra.includes(credential.issuer),
-      [...path, 'issuer'],
-      `there is no Entra issuer \`${credential.issuer}\`, ${known}`,
+      credential.kind !== 'google-id-token' || credential.audience !== undefined || path[0] === 'targets',
+      [...path, 'audience'],
+      'only a target has an endpoint to take the audience from, write the URL of the Cloud Run service',
     )
     must(
       credential.kind !== 'entra-obo' || path[0] === 'targets',
@@ -198,4 +205,6 @@ function checkIdentity(config: Config, must: Must): void {
 interface CredentialKind {
   readonly kind: string
   readonly issuer?: string
+  readonly audience?: string | undefined
+  readonly identity?: { readonly kind: string; readonly issuer?: string }
 }

@@ -48,6 +48,131 @@ const entraApp = {
   secret,
 }
 
+const tokenScope = entraApp.scope
+const tenant = z
+  .guid()
+  .toLowerCase()
+  .optional()
+  .describe('Directory that issues the token. Default: the first tenant of the issuer.')
+
+const entraClient = z
+  .strictObject({ kind: z.literal('entra-client'), ...entraApp, tenant })
+  .describe('A token of this application itself (client credentials).')
+
+const entraManagedIdentity = z
+  .strictObject({
+    kind: z.literal('entra-managed-identity'),
+    scope: tokenScope,
+    clientId: z
+      .guid()
+      .toLowerCase()
+      .optional()
+      .describe('Client id of a user-assigned identity. Default: the system-assigned one.'),
+    endpoint: url
+      .optional()
+      .describe(
+        'Where the machine gives tokens. Default: `IDENTITY_ENDPOINT` where the platform sets it (Container Apps, App Service), else `http://169.254.169.254`.',
+      ),
+  })
+  .describe('A token of the managed identity that this process runs with: nothing is stored.')
+
+const entraWorkload = z
+  .strictObject({
+    kind: z.literal('entra-workload'),
+    issuer: entraApp.issuer,
+    scope: tokenScope,
+    clientId: entraApp.clientId,
+    tenant,
+    tokenFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('File in which the platform keeps its own token. Default: what `AZURE_FEDERATED_TOKEN_FILE` names.'),
+  })
+  .describe("A token of an application that trusts the platform's own token (Kubernetes): nothing is stored.")
+
+const identitySource = z
+  .discriminatedUnion('kind', [entraManagedIdentity, entraWorkload, entraClient])
+  .describe('The Azure identity whose token is exchanged; its scope names the audience that the other cloud accepts.')
+
+const googleProvider = z
+  .string()
+  .regex(
+    /^projects\/\d+\/locations\/global\/workloadIdentityPools\/[a-z0-9-]+\/providers\/[a-z0-9-]+$/,
+    'write `projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`, with the number of the project',
+  )
+  .describe('Provider of the workload identity pool, from `projects/` on.')
+const serviceAccount = z
+  .string()
+  .regex(/^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$/, 'write the e-mail address of the service account')
+const googleEndpoints = {
+  stsEndpoint: url
+    .default('https://sts.googleapis.com')
+    .describe('Security Token Service. Default `https://sts.googleapis.com`.'),
+  iamEndpoint: url
+    .default('https://iamcredentials.googleapis.com')
+    .describe('IAM Service Account Credentials. Default `https://iamcredentials.googleapis.com`.'),
+}
+
+const awsWebIdentity = z
+  .strictObject({
+    kind: z.literal('aws-web-identity'),
+    roleArn: z
+      .string()
+      .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, 'write the ARN of an IAM role')
+      .describe('IAM role whose trust policy accepts the identity.'),
+    region: z
+      .string()
+      .regex(/^[a-z0-9-]+$/)
+      .describe('Region of the signature, and of the STS that is asked.'),
+    service: z.string().default('bedrock').describe('Signing name of the service. Default `bedrock`.'),
+    sessionScope: z
+      .enum(['target', 'tenant', 'caller'])
+      .default('target')
+      .describe(
+        'Whom a session is for: the target, each tenant, or each caller; CloudTrail then shows a keyed digest of them. A session for a Bedrock target may call its model only. Default `target`.',
+      ),
+    sessionName: z
+      .string()
+      .regex(/^[\w=,.@-]{2,31}$/, 'use 2 to 31 letters, digits and `_=,.@-`')
+      .default('thinplane')
+      .describe("Beginning of the session's name. Default `thinplane`."),
+    sessionSeconds: z
+      .int()
+      .min(900)
+      .max(43_200)
+      .default(3600)
+      .describe('How long a session lasts, in seconds; the role has to allow it. Default 3,600.'),
+    endpoint: url.optional().describe('AWS STS. Default: that of the region.'),
+    identity: identitySource,
+  })
+  .describe('Keys of a session of an IAM role, for which an Azure token is exchanged: nothing is stored.')
+
+const googleIdToken = z
+  .strictObject({
+    kind: z.literal('google-id-token'),
+    provider: googleProvider,
+    serviceAccount: serviceAccount.describe('Service account that may invoke the Cloud Run service.'),
+    audience: url
+      .optional()
+      .describe("URL of the Cloud Run service. Default: scheme and host of the target's endpoint."),
+    ...googleEndpoints,
+    identity: identitySource,
+  })
+  .describe('An ID token for a Cloud Run service, for which an Azure token is exchanged: nothing is stored.')
+
+const googleAccessToken = z
+  .strictObject({
+    kind: z.literal('google-access-token'),
+    provider: googleProvider,
+    serviceAccount: serviceAccount
+      .optional()
+      .describe('Service account that acts. Default: none, the federated identity itself has the rights.'),
+    ...googleEndpoints,
+    identity: identitySource,
+  })
+  .describe("An access token for Google's APIs (Vertex AI), for which an Azure token is exchanged: nothing is stored.")
+
 const credential = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
@@ -67,17 +192,12 @@ const credential = z
       accessKeyId: secret,
       secretAccessKey: secret,
     }),
-    z
-      .strictObject({
-        kind: z.literal('entra-client'),
-        ...entraApp,
-        tenant: z
-          .guid()
-          .toLowerCase()
-          .optional()
-          .describe('Directory that issues the token. Default: the first tenant of the issuer.'),
-      })
-      .describe('A token of this application itself (client credentials).'),
+    entraClient,
+    entraManagedIdentity,
+    entraWorkload,
+    awsWebIdentity,
+    googleIdToken,
+    googleAccessToken,
     z
       .strictObject({ kind: z.literal('entra-obo'), ...entraApp })
       .describe("The caller's own token, exchanged for one of the target (on-behalf-of). For targets only."),
@@ -799,3 +919,6 @@ export const ConfigSchema = z.strictObject({
 })
 
 export type Config = z.infer<typeof ConfigSchema>
+export type CredentialConfig = z.infer<typeof credential>
+/** An Azure identity that can be exchanged. */
+export type IdentityConfig = z.infer<typeof identitySource>

@@ -1,33 +1,39 @@
 import { readFileSync } from 'node:fs'
-import type { Credential, SecretValue, TokenSource } from '#contract/crossing.ts'
+import type { Credential, SecretValue, SessionSource, TokenSource } from '#contract/crossing.ts'
 import { Secret } from '#kit/secret.ts'
 import type { Problem } from './load.ts'
+import type { CredentialConfig } from './schema.ts'
 
 type SecretReference = { readonly env: string } | { readonly file: string }
 
-type CredentialConfig =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'header'; readonly header: string; readonly prefix: string; readonly secret: SecretReference }
-  | {
-      readonly kind: 'aws-sigv4'
-      readonly region: string
-      readonly service: string
-      readonly accessKeyId: SecretReference
-      readonly secretAccessKey: SecretReference
-    }
-  | EntraCredentialConfig
+type Kind<Name extends CredentialConfig['kind']> = Extract<CredentialConfig, { kind: Name }>
+/** Credentials that end in a bearer token which somebody issues. */
+export type BearerConfig = Kind<
+  'entra-client' | 'entra-obo' | 'entra-managed-identity' | 'entra-workload' | 'google-id-token' | 'google-access-token'
+>
+export type AwsWebIdentityConfig = Kind<'aws-web-identity'>
 
-export interface EntraCredentialConfig {
-  readonly kind: 'entra-client' | 'entra-obo'
-  readonly issuer: string
-  readonly scope: string
-  readonly clientId: string
-  readonly secret: SecretReference
-  readonly tenant?: string | undefined
+/** Where a credential stands, and what it is for. */
+export interface CredentialPlace {
+  /** In the configuration, for problems. */
+  readonly path: string
+  readonly secret: SecretValue
+  /** What is called with it; undefined where that is no target. */
+  readonly target: CredentialTarget | undefined
 }
 
-/** Makes what asks Entra for tokens; the configuration names the issuer, which stands elsewhere in the file. */
-export type TokenSources = (credential: EntraCredentialConfig, secret: SecretValue, path: string) => TokenSource
+export interface CredentialTarget {
+  readonly name: string
+  readonly provider: string
+  readonly endpoint: string
+  readonly model: string
+}
+
+/** Makes what gets tokens when they are needed; the configuration names issuers that stand elsewhere in the file. */
+export interface TokenSources {
+  readonly bearer: (credential: BearerConfig, at: CredentialPlace) => TokenSource
+  readonly session: (credential: AwsWebIdentityConfig, at: CredentialPlace) => SessionSource
+}
 
 export interface SecretLookUp {
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -48,11 +54,12 @@ export function resolveSecret(reference: SecretReference, path: string, lookUp: 
   return new Secret(found ?? '')
 }
 
-/** A credential with its references looked up. */
+/** A credential with its references looked up; `target` is what it is for, where that is one. */
 export function resolveCredential(
   credential: CredentialConfig,
   path: string,
   lookUp: SecretLookUp & { readonly tokenSources: TokenSources },
+  target?: CredentialTarget,
 ): Credential {
   const value = (reference: SecretReference, field: string): Secret =>
     resolveSecret(reference, `${path}.${field}`, lookUp)
@@ -74,13 +81,38 @@ export function resolveCredential(
         accessKeyId: value(credential.accessKeyId, 'accessKeyId'),
         secretAccessKey: value(credential.secretAccessKey, 'secretAccessKey'),
       }
+    case 'aws-web-identity': {
+      const { service, region } = credential
+      const source = lookUp.tokenSources.session(credential, credentialPlace(credential, path, lookUp, target))
+      return { kind: 'aws-session', service, region, source }
+    }
     case 'entra-client':
     case 'entra-obo':
+    case 'entra-managed-identity':
+    case 'entra-workload':
+    case 'google-id-token':
+    case 'google-access-token':
       return {
         kind: 'token',
-        source: lookUp.tokenSources(credential, value(credential.secret, 'secret'), path),
+        source: lookUp.tokenSources.bearer(credential, credentialPlace(credential, path, lookUp, target)),
       }
   }
+}
+
+const NO_SECRET = new Secret('')
+
+/** The one secret that a credential may still need is that of an application at Entra. */
+export function credentialPlace(
+  credential: BearerConfig | AwsWebIdentityConfig,
+  path: string,
+  lookUp: SecretLookUp,
+  target: CredentialTarget | undefined,
+): CredentialPlace {
+  if ('secret' in credential)
+    return { path, target, secret: resolveSecret(credential.secret, `${path}.secret`, lookUp) }
+  if ('identity' in credential && 'secret' in credential.identity)
+    return { path, target, secret: resolveSecret(credential.identity.secret, `${path}.identity.secret`, lookUp) }
+  return { path, target, secret: NO_SECRET }
 }
 
 function readSecretFile(path: string): string | undefined {

@@ -32,7 +32,7 @@ export interface Crossing {
 }
 
 /** How a call proves who we are. `Secret` values only ever come from references in the configuration. */
-export type Credential = StaticCredential | TokenCredential
+export type Credential = StaticCredential | TokenCredential | SessionCredential
 
 /** A token that somebody issues when it is needed: the border asks for it before the call, and sends it as bearer. */
 export interface TokenCredential {
@@ -49,6 +49,29 @@ export interface TokenSource {
   token(trip: Trip): SecretValue | Promise<SecretValue>
 }
 
+/** Keys of a session at AWS, which somebody issues when they are needed: the border signs the call with them. */
+export interface SessionCredential {
+  readonly kind: 'aws-session'
+  readonly service: string
+  readonly region: string
+  readonly source: SessionSource
+}
+
+export interface SessionSource {
+  /**
+   * Keys for one call of this request; at once when they are held.
+   * @throws {CrossFault} `credential` when none can be had.
+   */
+  session(trip: Trip): AwsSession | Promise<AwsSession>
+}
+
+/** What AWS STS issues: good for minutes to hours, and only together. */
+export interface AwsSession {
+  readonly accessKeyId: SecretValue
+  readonly secretAccessKey: SecretValue
+  readonly sessionToken: SecretValue
+}
+
 /** A credential that is known from the start. */
 export type StaticCredential =
   | { readonly kind: 'none' }
@@ -59,6 +82,8 @@ export type StaticCredential =
       readonly region: string
       readonly accessKeyId: SecretValue
       readonly secretAccessKey: SecretValue
+      /** With the keys of a session: sent and signed as `x-amz-security-token`. */
+      readonly sessionToken?: SecretValue
     }
 
 /** A value that does not print. See kit/secret.ts. */
@@ -80,6 +105,8 @@ export interface Trip {
   readonly calls: Map<Layer, number>
   /** Set once the caller is known by an access token; undefined for keys. */
   caller?: CallerToken
+  /** Set once somebody is known, by a token or a key: for sessions of their own, by digest only. */
+  asker?: { readonly tenant: string; readonly id: string }
 }
 
 /** The caller's own access token, while their request lasts: for exchanges on their behalf, kept and shown nowhere. */

@@ -1,16 +1,26 @@
 import { z } from 'zod'
-import { type Cross, CrossFault, type SecretValue, type Trip } from '#contract/crossing.ts'
+import { type Cross, type CrossFault, type SecretValue, type Trip } from '#contract/crossing.ts'
 import { Secret } from '#kit/secret.ts'
+import { askIssuer } from './ask-issuer.ts'
+import { CredentialFault } from './credential-fault.ts'
 import type { IssuedToken } from './token-store.ts'
 
-/** An application registered in Entra, which tokens are issued to. */
-export interface EntraApp {
+interface Registration {
   /** Login host without a path or a slash at the end. */
   readonly authority: string
   /** Azure region where it is reached, for the crossing. */
   readonly region: string
   readonly clientId: string
+}
+
+/** An application registered in Entra, which tokens are issued to. */
+export interface EntraApp extends Registration {
   readonly secret: SecretValue
+}
+
+/** One that proves itself by a token of another issuer, which Entra trusts by a federated credential. */
+export interface FederatedApp extends Registration {
+  readonly assertion: () => Promise<SecretValue>
 }
 
 /** The token endpoint answered, and said no. Codes only: descriptions may name people. */
@@ -44,7 +54,7 @@ const Denied = z.object({
   claims: z.string().optional(),
 })
 
-const MAX_ANSWER_BYTES = 262_144
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /**
  * One request to the token endpoint of a tenant. `trip` belongs to everybody who waits for the token.
@@ -54,7 +64,7 @@ const MAX_ANSWER_BYTES = 262_144
 export async function requestEntraToken(
   cross: Cross,
   trip: Trip,
-  app: EntraApp,
+  app: EntraApp | FederatedApp,
   ask: { readonly tenant: string; readonly form: Readonly<Record<string, string>>; readonly nowEpochMs: () => number },
 ): Promise<IssuedToken> {
   const { status, body } = await post(cross, trip, app, ask)
@@ -80,39 +90,22 @@ export async function requestEntraToken(
 async function post(
   cross: Cross,
   trip: Trip,
-  app: EntraApp,
+  app: EntraApp | FederatedApp,
   { tenant, form }: { readonly tenant: string; readonly form: Readonly<Record<string, string>> },
 ): Promise<{ readonly status: number; readonly body: unknown }> {
-  try {
-    const answer = await cross(trip, {
-      layer: 'identity',
-      to: { cloud: 'azure', region: app.region },
-      method: 'POST',
-      url: `${app.authority}/${tenant}/oauth2/v2.0/token`,
-      headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
-      body: new URLSearchParams({ client_id: app.clientId, client_secret: app.secret.reveal(), ...form }).toString(),
-      credential: { kind: 'none' },
-      connectMs: 2000,
-      firstByteMs: 5000,
-      idleMs: 5000,
-      totalMs: 8000,
-      maxAnswerBytes: MAX_ANSWER_BYTES,
-    })
-    return { status: answer.status, body: parsed(await answer.text()) }
-  } catch (error) {
-    throw noToken(error instanceof CrossFault ? error.message : 'could not be asked', error)
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
+  const proof: Readonly<Record<string, string>> =
+    'secret' in app
+      ? { client_secret: app.secret.reveal() }
+      : { client_assertion_type: ASSERTION_TYPE, client_assertion: (await app.assertion()).reveal() }
+  const answer = await askIssuer(cross, trip, 'entra', {
+    to: { cloud: 'azure', region: app.region },
+    url: `${app.authority}/${tenant}/oauth2/v2.0/token`,
+    form: { client_id: app.clientId, ...proof, ...form },
+  })
+  return { status: answer.status, body: answer.json() }
 }
 
 /** Nobody's fault but the issuer's or ours: the call that needs the token can not be made now. */
 export function noToken(what: string, cause?: unknown): CrossFault {
-  return new CrossFault('credential', `no token for the call: Entra ${what}`, cause)
+  return new CredentialFault('entra', what, { cause })
 }

@@ -1,19 +1,19 @@
 import type { SecretValue } from '#contract/crossing.ts'
 import { Lru } from '#kit/lru.ts'
 
-/** A token as its issuer gave it. */
-export interface IssuedToken {
-  readonly secret: SecretValue
+/** A token as its issuer gave it, or several values that belong together. */
+export interface IssuedToken<Value = SecretValue> {
+  readonly secret: Value
   readonly expiresAtEpochMs: number
 }
 
-export interface TokenStore {
+export interface TokenStore<Value = SecretValue> {
   /**
    * The token under this key, at once while it is good. `issue` asks for one; of several who wait, one asks. A token
    * near its end is still used while the next one is fetched, and when that fails.
    * @throws what `issue` throws when there is no token to go on with.
    */
-  readonly get: (key: string, issue: () => Promise<IssuedToken>) => SecretValue | Promise<SecretValue>
+  readonly get: (key: string, issue: () => Promise<IssuedToken<Value>>) => Value | Promise<Value>
 }
 
 /** A new one is asked for when this much is left, or a fifth of its life where that is less. */
@@ -23,15 +23,15 @@ const MARGIN_MS = 30_000
 /** After a refresh has failed behind somebody's back, the next try waits this long. */
 const RETRY_MS = 10_000
 
-interface Held extends IssuedToken {
+interface Held<Value> extends IssuedToken<Value> {
   refreshAtEpochMs: number
 }
 
 /** Issued tokens in memory, the most used `capacity` of them. */
-export function createTokenStore(capacity: number, nowEpochMs: () => number): TokenStore {
-  const held = new Lru<string, Held>(capacity)
-  const flights = new Map<string, Promise<SecretValue>>()
-  const fetch = (key: string, issue: () => Promise<IssuedToken>): Promise<SecretValue> => {
+export function createTokenStore<Value = SecretValue>(capacity: number, nowEpochMs: () => number): TokenStore<Value> {
+  const held = new Lru<string, Held<Value>>(capacity)
+  const flights = new Map<string, Promise<Value>>()
+  const fetch = (key: string, issue: () => Promise<IssuedToken<Value>>): Promise<Value> => {
     const underWay = flights.get(key)
     if (underWay !== undefined) return underWay
     const flight = issue()

@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import type { AwsSession, AwsSessions } from './aws-sessions.ts'
 
 /** A request as it arrived. */
 export interface SignedRequest {
@@ -16,6 +17,8 @@ export interface Scope {
   readonly secretAccessKey: string
   readonly region: string
   readonly service: string
+  /** Keys of sessions, accepted beside the key above. */
+  readonly sessions?: AwsSessions | undefined
 }
 
 /** Why a signature is refused: one of AWS's exception types, and what differs. */
@@ -25,6 +28,8 @@ export interface SignatureProblem {
     | 'IncompleteSignatureException'
     | 'UnrecognizedClientException'
     | 'InvalidSignatureException'
+    | 'ExpiredTokenException'
+    | 'AccessDeniedException'
   readonly message: string
 }
 
@@ -41,7 +46,11 @@ export function checkSignature(request: SignedRequest, scope: Scope, nowEpochMs:
   const parts = AUTHORIZATION.exec(authorization.trim())
   if (parts === null) return { type: 'IncompleteSignatureException', message: 'the authorization header is not SigV4' }
   const [, accessKeyId = '', day = '', region = '', service = '', signedHeaders = '', signature = ''] = parts
-  if (accessKeyId !== scope.accessKeyId) {
+  const session = scope.sessions?.find(accessKeyId)
+  if (session !== undefined) {
+    const problem = checkSession(session, request, nowEpochMs)
+    if (problem !== undefined) return problem
+  } else if (accessKeyId !== scope.accessKeyId) {
     return { type: 'UnrecognizedClientException', message: `there is no access key ${accessKeyId}` }
   }
   if (region !== scope.region) return wrong(`the credential is for region ${region}, not ${scope.region}`)
@@ -51,10 +60,21 @@ export function checkSignature(request: SignedRequest, scope: Scope, nowEpochMs:
   const names = signedHeaders.split(';')
   const nameProblem = checkNames(names, request)
   if (nameProblem !== undefined) return wrong(nameProblem)
-  const expected = expectedSignature(request, scope, day, names)
+  const { secretAccessKey } = session ?? scope
+  const expected = expectedSignature(request, { ...scope, secretAccessKey }, day, names)
   if (!timingSafeEqual(Buffer.from(expected, 'hex'), Buffer.from(signature, 'hex'))) {
     return wrong('the signature does not match the request')
   }
+  if (session !== undefined && !session.allows(request.path))
+    return { type: 'AccessDeniedException', message: 'no session policy allows the action' }
+  return undefined
+}
+
+function checkSession(session: AwsSession, request: SignedRequest, nowEpochMs: number): SignatureProblem | undefined {
+  if (request.headers['x-amz-security-token'] !== session.sessionToken)
+    return { type: 'UnrecognizedClientException', message: 'The security token included in the request is invalid.' }
+  if (session.expiresAtEpochMs <= nowEpochMs)
+    return { type: 'ExpiredTokenException', message: 'The security token included in the request is expired' }
   return undefined
 }
 

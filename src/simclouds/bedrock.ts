@@ -111,8 +111,8 @@ function authorize(request: SimRequest, options: BedrockOptions): BodyReply | un
   if (bearer !== undefined) {
     return bearer === options.apiKey ? undefined : failure(403, 'AccessDeniedException', 'the API key is not valid')
   }
-  const { accessKeyId, secretAccessKey, region } = options
-  const scope = { accessKeyId, secretAccessKey, region, service: 'bedrock' }
+  const { accessKeyId, secretAccessKey, region, sessions } = options
+  const scope = { accessKeyId, secretAccessKey, region, service: 'bedrock', sessions }
   const problem = checkSignature(request, scope, Date.now())
   return problem === undefined ? undefined : failure(403, problem.type, problem.message)
 }

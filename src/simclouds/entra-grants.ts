@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose'
 import { type Codes, isVerifierOf } from './entra-authorize.ts'
+import { checkAssertion } from './entra-assertion.ts'
 import { aadError, missing } from './entra-error.ts'
 import { mintIdToken, mintToken, type Directory } from './entra-tokens.ts'
 import { DEFAULT_SKEW_MS } from './faults.ts'
@@ -46,8 +47,10 @@ export async function token(
   if (client === undefined) {
     return aadError(400, 'unauthorized_client', 700016, `application '${given.clientId}' is not in this directory`)
   }
-  if (given.secret === '') return aadError(401, 'invalid_client', 7000218, 'client_secret is missing')
-  if (!isSame(given.secret, client.secret)) return aadError(401, 'invalid_client', 7000215, 'wrong client secret')
+  const refused = form.has('client_assertion')
+    ? await checkAssertion(form, client)
+    : checkSecret(given.secret, client.secret)
+  if (refused !== undefined) return refused
   const asked: Grant = { request, form, directory, tenant, client }
   if (grant === 'client_credentials') return clientCredentials(asked)
   return grant === JWT_BEARER ? onBehalfOf(asked) : authorizationCode(asked, codes)
@@ -61,7 +64,7 @@ async function clientCredentials({ request, form, directory, tenant, client }: G
     return aadError(400, 'invalid_scope', 1002012, `scope '${scope}' has to end in /.default`)
   }
   const isOurs = isApi(directory, resource)
-  if (!isOurs && !AZURE_RESOURCES.includes(resource)) return unknownResource(resource, tenant)
+  if (!isResource(directory, resource)) return unknownResource(resource, tenant)
   const access = await mintToken(directory, {
     tenant,
     client: client.clientId,
@@ -145,6 +148,18 @@ function granted(directory: Directory, fields: Readonly<Record<string, string>>)
 
 function unknownResource(resource: string, tenant: string): BodyReply {
   return aadError(400, 'invalid_resource', 500011, `resource '${resource}' is not in tenant '${tenant}'`)
+}
+
+/** Whether tokens are given for it in this directory. */
+export function isResource(directory: Directory, resource: string): boolean {
+  return (
+    isApi(directory, resource) || AZURE_RESOURCES.includes(resource) || directory.options.federation.includes(resource)
+  )
+}
+
+function checkSecret(given: string, known: string): BodyReply | undefined {
+  if (given === '') return aadError(401, 'invalid_client', 7000218, 'client_secret is missing')
+  return isSame(given, known) ? undefined : aadError(401, 'invalid_client', 7000215, 'wrong client secret')
 }
 
 function isApi({ options: { audience, appIdUri } }: Directory, name: string): boolean {

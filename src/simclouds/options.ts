@@ -1,4 +1,6 @@
+import type { JWK } from 'jose'
 import type { Place } from '#contract/place.ts'
+import type { AwsSessions } from './aws-sessions.ts'
 import type { Fault } from './faults.ts'
 import type { Pace } from './pace.ts'
 import type { ServiceName } from './service.ts'
@@ -26,6 +28,9 @@ export interface SimCloudsOptions {
   readonly logsIngestion?: Partial<LogsIngestionOptions>
   readonly s3?: Partial<S3Options>
   readonly language?: Partial<LanguageOptions>
+  readonly managedIdentity?: Partial<ManagedIdentityOptions>
+  readonly sts?: Partial<AwsStsOptions>
+  readonly googleTokens?: Partial<GoogleTokensOptions>
   /** Faults from the start. Default none. */
   readonly faults?: readonly Fault[]
 }
@@ -45,6 +50,8 @@ export interface EntraOptions {
   readonly tokenLifetimeS: number
   /** How long a key stays published after the next one has come, in milliseconds. Default an hour. */
   readonly oldKeyMs: number
+  /** App ID URIs of applications that stand for other clouds: audiences of the tokens that are exchanged there. */
+  readonly federation: readonly string[]
 }
 
 /** An application that may ask for tokens. */
@@ -58,6 +65,8 @@ export interface EntraClient {
   readonly groups?: readonly string[]
   /** Application permissions for Microsoft Graph. Default none. */
   readonly graphRoles?: readonly string[]
+  /** A federated credential: whose tokens stand for its secret. Default none. */
+  readonly federated?: { readonly issuer: string; readonly subject: string; readonly keys: readonly JWK[] }
 }
 
 /** A person that tokens can be minted for. */
@@ -88,6 +97,8 @@ export interface BedrockOptions extends Pace {
   readonly apiKey: string | undefined
   /** Models that exist; undefined, the default, for any. */
   readonly models: readonly string[] | undefined
+  /** Sessions that are accepted beside the key; those of the simulated STS. */
+  readonly sessions?: AwsSessions
 }
 
 export interface CloudRunOptions extends Pace {
@@ -97,6 +108,8 @@ export interface CloudRunOptions extends Pace {
   readonly models: readonly string[]
   /** Name of the model at `/v1/embeddings`. Default `simulated-embeddings`. */
   readonly embeddingModel: string
+  /** Asks for a Google ID token for its own URL, of one of these service accounts; undefined, the default: it does not. */
+  readonly idToken: { readonly invokers: readonly string[] } | undefined
 }
 
 export interface LogsIngestionOptions {
@@ -104,6 +117,49 @@ export interface LogsIngestionOptions {
   readonly ruleId: string
   /** Its streams, each with the columns that it declares. */
   readonly streams: Readonly<Record<string, readonly string[]>>
+}
+
+/** The managed identity of the machine that callers run on. */
+export interface ManagedIdentityOptions {
+  /** One of Entra's clients. */
+  readonly clientId: string
+  /** Whether the machine has it at all. Default true. */
+  readonly isAssigned: boolean
+  /** The header of the App Service form, at `/msi/token`. */
+  readonly header: string
+  /** Lifetime of its tokens in seconds. Default a day. */
+  readonly lifetimeS: number
+}
+
+export interface AwsStsOptions {
+  /** The OIDC provider of the account. `issuer` undefined: the simulated Entra's first tenant, v1.0. */
+  readonly provider: { readonly issuer: string | undefined; readonly audiences: readonly string[] }
+  readonly roles: readonly AwsRole[]
+  /** Lifetime of a session in seconds, whatever was asked for; undefined: as asked. */
+  readonly sessionLifetimeS: number | undefined
+}
+
+/** A role that trusts one subject with one audience. */
+export interface AwsRole {
+  readonly arn: string
+  readonly audience: string
+  readonly subject: string
+  readonly maxSessionS: number
+}
+
+/** Workload identity federation of one project. */
+export interface GoogleTokensOptions {
+  /** From `projects/` on. */
+  readonly provider: string
+  /** Undefined: the simulated Entra's first tenant, v1.0. */
+  readonly issuer: string | undefined
+  readonly audiences: readonly string[]
+  /** Subjects that the attribute condition lets through. */
+  readonly subjects: readonly string[]
+  /** Service accounts with the subjects that hold `roles/iam.workloadIdentityUser` on them. */
+  readonly serviceAccounts: readonly { readonly email: string; readonly members: readonly string[] }[]
+  /** Lifetime of an ID token in seconds. Default an hour. */
+  readonly idTokenLifetimeS: number
 }
 
 export interface LanguageOptions {
@@ -135,11 +191,19 @@ export interface SimCloudsSettings {
   readonly logsIngestion: LogsIngestionOptions
   readonly s3: S3Options
   readonly language: LanguageOptions
+  readonly managedIdentity: ManagedIdentityOptions
+  readonly sts: AwsStsOptions
+  readonly googleTokens: GoogleTokensOptions
   readonly faults: readonly Fault[]
 }
 
 const VIRGINIA_AZURE: Place = { cloud: 'azure', region: 'eastus' }
 const API_CLIENT_ID = 'bbbbbbbb-0000-4000-8000-000000000002'
+
+const IDENTITY_CLIENT_ID = 'ffffffff-0000-4000-8000-000000000006'
+const IDENTITY_OID = 'eeeeeeee-0000-4000-8000-000000000005'
+const AWS_AUDIENCE = 'api://aws-federation'
+const GOOGLE_AUDIENCE = 'api://google-federation'
 
 const ENTRA: EntraOptions = {
   tenants: ['11111111-2222-4333-8444-555555555555'],
@@ -161,6 +225,8 @@ const ENTRA: EntraOptions = {
       roles: [],
       graphRoles: ['User.Read.All', 'GroupMember.Read.All', 'Application.Read.All'],
     },
+    // The managed identity: no secret gets it a token.
+    { clientId: IDENTITY_CLIENT_ID, secret: '', oid: IDENTITY_OID, roles: [] },
   ],
   users: [
     {
@@ -182,6 +248,29 @@ const ENTRA: EntraOptions = {
   ],
   tokenLifetimeS: 3_600,
   oldKeyMs: 3_600_000,
+  federation: [AWS_AUDIENCE, GOOGLE_AUDIENCE],
+}
+
+const STS: AwsStsOptions = {
+  provider: { issuer: undefined, audiences: [AWS_AUDIENCE] },
+  roles: [
+    {
+      arn: 'arn:aws:iam::123456789012:role/thinplane',
+      audience: AWS_AUDIENCE,
+      subject: IDENTITY_OID,
+      maxSessionS: 3600,
+    },
+  ],
+  sessionLifetimeS: undefined,
+}
+
+const GOOGLE_TOKENS: GoogleTokensOptions = {
+  provider: 'projects/1234567890/locations/global/workloadIdentityPools/azure/providers/entra',
+  issuer: undefined,
+  audiences: [GOOGLE_AUDIENCE],
+  subjects: [IDENTITY_OID],
+  serviceAccounts: [{ email: 'thinplane@simulated.iam.gserviceaccount.com', members: [IDENTITY_OID] }],
+  idTokenLifetimeS: 3600,
 }
 
 const LOGS_INGESTION: LogsIngestionOptions = {
@@ -218,6 +307,9 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       'logs-ingestion': 0,
       s3: 0,
       language: 0,
+      'managed-identity': 0,
+      sts: 0,
+      'google-tokens': 0,
       ...options.ports,
     },
     switchboardPort: options.switchboardPort ?? 0,
@@ -231,6 +323,9 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       'logs-ingestion': VIRGINIA_AZURE,
       s3: { cloud: 'aws', region: options.s3?.region ?? 'us-east-1' },
       language: VIRGINIA_AZURE,
+      'managed-identity': options.from ?? VIRGINIA_AZURE,
+      sts: { cloud: 'aws', region: options.bedrock?.region ?? 'us-east-1' },
+      'google-tokens': { cloud: 'gcp', region: 'us-east4' },
       ...options.places,
     },
     latencyScale: options.latencyScale ?? 1,
@@ -260,10 +355,20 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       bearer: undefined,
       models: ['simulated-llama'],
       embeddingModel: 'simulated-embeddings',
+      idToken: undefined,
       firstTokenMs: 0,
       tokenMs: 0,
       ...options.cloudRun,
     },
+    managedIdentity: {
+      clientId: IDENTITY_CLIENT_ID,
+      isAssigned: true,
+      header: 'simulated-identity-header',
+      lifetimeS: 86_400,
+      ...options.managedIdentity,
+    },
+    sts: { ...STS, ...options.sts },
+    googleTokens: { ...GOOGLE_TOKENS, ...options.googleTokens },
     faults: options.faults ?? [],
   }
 }

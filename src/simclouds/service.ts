@@ -11,6 +11,9 @@ export const SERVICE_NAMES = [
   'logs-ingestion',
   's3',
   'language',
+  'managed-identity',
+  'sts',
+  'google-tokens',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]

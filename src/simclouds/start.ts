@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { rttMs } from '#planner/rtt.ts'
+import { AwsSessions } from './aws-sessions.ts'
+import { awsSts } from './aws-sts.ts'
 import { bedrock } from './bedrock.ts'
 import { cloudRun } from './cloud-run.ts'
 import { contentSafety } from './content-safety.ts'
@@ -8,9 +10,12 @@ import { KeyRing } from './entra-keys.ts'
 import { mintToken, type Directory, type MintOptions } from './entra-tokens.ts'
 import { entra, tokenChecker } from './entra.ts'
 import { DEFAULT_SKEW_MS, FaultBook } from './faults.ts'
+import { behindIam } from './google-id-tokens.ts'
+import { googleTokens } from './google-tokens.ts'
 import { graph } from './graph.ts'
 import { language } from './language.ts'
 import { logsIngestion } from './logs-ingestion.ts'
+import { managedIdentity } from './managed-identity.ts'
 import { s3 } from './s3.ts'
 import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
 import { RequestLog } from './request-log.ts'
@@ -43,6 +48,9 @@ export interface SimClouds {
 interface Context {
   readonly settings: SimCloudsSettings
   readonly directory: Directory
+  /** What STS has issued and Bedrock accepts. */
+  readonly sessions: AwsSessions
+  readonly urls: Readonly<Record<ServiceName, string>>
 }
 
 /** The one table of services: a new one is named in service.ts and made here. */
@@ -50,13 +58,23 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
   entra: ({ settings, directory }) => entra(settings.places.entra, directory),
   'content-safety': ({ settings, directory }) =>
     contentSafety(settings.places['content-safety'], settings.contentSafety, tokenChecker(directory)),
-  bedrock: ({ settings }) => bedrock(settings.places.bedrock, settings.bedrock),
-  'cloud-run': ({ settings }) => cloudRun(settings.places['cloud-run'], settings.cloudRun),
+  bedrock: ({ settings, sessions }) => bedrock(settings.places.bedrock, { ...settings.bedrock, sessions }),
+  'cloud-run': ({ settings, urls }) => {
+    const service = cloudRun(settings.places['cloud-run'], settings.cloudRun)
+    const { idToken } = settings.cloudRun
+    return idToken === undefined ? service : behindIam(service, { audience: urls['cloud-run'], ...idToken })
+  },
   graph: ({ settings, directory }) => graph(settings.places.graph, directory),
   'logs-ingestion': ({ settings, directory }) =>
     logsIngestion(settings.places['logs-ingestion'], settings.logsIngestion, tokenChecker(directory)),
   s3: ({ settings }) => s3(settings.places.s3, settings.s3),
   language: ({ settings, directory }) => language(settings.places.language, settings.language, tokenChecker(directory)),
+  'managed-identity': ({ settings, directory }) =>
+    managedIdentity(settings.places['managed-identity'], settings.managedIdentity, directory),
+  sts: ({ settings, directory, sessions }) =>
+    awsSts(settings.places.sts, { options: settings.sts, directory, sessions }),
+  'google-tokens': ({ settings, directory }) =>
+    googleTokens(settings.places['google-tokens'], settings.googleTokens, directory),
 }
 
 /**
@@ -93,8 +111,9 @@ async function start(
   )
   const urls = byService((name) => opened.find((each) => each.name === name)?.url ?? '')
   const directory = { options: settings.entra, keys, baseUrl: urls.entra }
+  const sessions = new AwsSessions()
   for (const { name, server } of opened) {
-    serve(server, MAKERS[name]({ settings, directory }), { book, log, roundTripMs: delays[name] })
+    serve(server, MAKERS[name]({ settings, directory, sessions, urls }), { book, log, roundTripMs: delays[name] })
   }
   const mint = (wanted: MintOptions = {}) => mintToken(directory, { skewMs: skewOf(book), ...wanted })
   const rotateKeys = () => keys.rotate()
@@ -156,5 +175,8 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     'logs-ingestion': valueOf('logs-ingestion'),
     s3: valueOf('s3'),
     language: valueOf('language'),
+    'managed-identity': valueOf('managed-identity'),
+    sts: valueOf('sts'),
+    'google-tokens': valueOf('google-tokens'),
   }
 }

@@ -3,6 +3,7 @@ import { type TokenSources, resolveCredential, resolveSecret } from '#config/sec
 import type { Problem } from '#config/load.ts'
 import { PolicyProblems, loadPolicies } from '#policy/load.ts'
 import type { Command } from '#bin/command.ts'
+import { subjectsOf } from '#bin/doctor/walk.ts'
 import { policyFolders } from '#bin/policy-setup.ts'
 
 export const command: Command = {
@@ -27,7 +28,12 @@ export const command: Command = {
 }
 
 /** Offline, nobody is asked for a token. */
-const NO_TOKENS: TokenSources = (_credential, secret) => ({ token: () => secret })
+const NO_TOKENS: TokenSources = {
+  bearer: (_credential, { secret }) => ({ token: () => secret }),
+  session: (_credential, { secret }) => ({
+    session: () => ({ accessKeyId: secret, secretAccessKey: secret, sessionToken: secret }),
+  }),
+}
 
 /** Everything that is wrong, whether it is the file, a secret that is missing, or a policy. */
 async function problemsOf(file: string): Promise<Problem[]> {
@@ -47,12 +53,8 @@ async function problemsOf(file: string): Promise<Problem[]> {
       resolveSecret(issuer.graph.secret, `identity.issuers.${at}.graph.secret`, secrets)
   }
   if (signIn?.secret !== undefined) resolveSecret(signIn.secret, 'identity.signIn.secret', secrets)
-  for (const [name, target] of Object.entries(loaded.config.targets))
-    resolveCredential(target.credential, `targets.${name}.credential`, lookUp)
-  if (loaded.config.context !== undefined)
-    resolveCredential(loaded.config.context.credential, 'context.credential', lookUp)
-  const { contentSafety } = loaded.config.guard
-  if (contentSafety !== undefined) resolveCredential(contentSafety.credential, 'guard.contentSafety.credential', lookUp)
+  for (const { name, credential } of subjectsOf(loaded.config))
+    resolveCredential(credential, `${name}.credential`, lookUp)
   try {
     const { policies } = await loadPolicies(policyFolders(loaded))
     for (const { id, guard, file: policyFile } of policies.values()) {
