@@ -84,7 +84,7 @@ export function resolveCredential(
     case 'aws-web-identity': {
       const { service, region } = credential
       const source = lookUp.tokenSources.session(credential, credentialPlace(credential, path, lookUp, target))
-      return { kind: 'aws-session', service, region, source }
+      return { kind: 'aws-session', isPersonal: credential.sessionScope !== 'target', service, region, source }
     }
     case 'entra-client':
     case 'entra-obo':
@@ -94,6 +94,7 @@ export function resolveCredential(
     case 'google-access-token':
       return {
         kind: 'token',
+        isPersonal: credential.kind === 'entra-obo',
         source: lookUp.tokenSources.bearer(credential, credentialPlace(credential, path, lookUp, target)),
       }
   }

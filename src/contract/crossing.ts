@@ -37,6 +37,8 @@ export type Credential = StaticCredential | TokenCredential | SessionCredential
 /** A token that somebody issues when it is needed: the border asks for it before the call, and sends it as bearer. */
 export interface TokenCredential {
   readonly kind: 'token'
+  /** The token is one caller's: their calls are not shared with others'. */
+  readonly isPersonal?: boolean
   readonly source: TokenSource
 }
 
@@ -52,6 +54,8 @@ export interface TokenSource {
 /** Keys of a session at AWS, which somebody issues when they are needed: the border signs the call with them. */
 export interface SessionCredential {
   readonly kind: 'aws-session'
+  /** The session is one tenant's or caller's: their calls are not shared with others'. */
+  readonly isPersonal?: boolean
   readonly service: string
   readonly region: string
   readonly source: SessionSource

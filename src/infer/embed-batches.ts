@@ -34,7 +34,7 @@ export class EmbedBatches {
   /** @throws what `call` throws, for each request that shared it. */
   ask(target: Target, ask: Ask, trip: Trip, call: EmbedCall): Promise<Event[]> {
     // A call in the caller's own name is the caller's alone.
-    if (target.credential.kind === 'token' && trip.caller !== undefined) return call(ask, trip)
+    if ('isPersonal' in target.credential && target.credential.isPersonal === true) return call(ask, trip)
     const key = `${target.name}\n${ask.dimensions ?? ''}\n${JSON.stringify(ask.rest)}`
     const lane = this.#lanes.get(key) ?? { underWay: 0, waiting: [] }
     this.#lanes.set(key, lane)
