@@ -2,7 +2,16 @@ import { parseArgs } from 'node:util'
 import { SIDE_NAMES, type SideName } from './sides.ts'
 
 /** What of the suite runs. */
-export const PARTS = ['journey', 'micro', 'start-up', 'audit', 'audit-verify', 'audit-kill', 'guard'] as const
+export const PARTS = [
+  'journey',
+  'micro',
+  'start-up',
+  'audit',
+  'audit-verify',
+  'audit-kill',
+  'guard',
+  'dialects',
+] as const
 /** Those that run when none is named: the others write gigabytes, kill for minutes, or need labelled texts. */
 const USUAL_PARTS: readonly Part[] = ['journey', 'micro', 'start-up']
 export type Part = (typeof PARTS)[number]
@@ -10,7 +19,7 @@ export type Part = (typeof PARTS)[number]
 export interface BenchOptions {
   /** Short runs and one round: to see that everything works, not to quote. Default false. */
   readonly quick?: boolean | undefined
-  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, `guard`, or sides such
+  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, `guard`, `dialects`, or sides such
    * as `bare` and `thinplane`. Default: the first three. */
   readonly only?: readonly string[] | undefined
   /** Rounds of the journey. Default 5, with `quick` 1. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AUDIT_PARTS, runAudit } from './audit.ts'
 import { type Child, ROOT, startChild } from './child.ts'
+import { runDialects } from './dialects.ts'
 import { runGuard } from './guard.ts'
 import { FULL_PLAN, type JourneyPlan, type Numbers, QUICK_PLAN, measureSide } from './journey.ts'
 import { runLoad } from './load.ts'
@@ -50,6 +51,17 @@ export async function runBench(options: BenchOptions): Promise<void> {
       if (!choice.parts.has(part)) continue
       await quiet(choice, part)
       sections.push(await runAudit(part, workFolder, choice.quick))
+    }
+    if (choice.parts.has('dialects')) {
+      const why = await ensurePeers(say)
+      if (why !== '') say(`without Portkey: ${why}`)
+      await quiet(choice, 'dialects')
+      await inSurroundings(
+        { workFolder, isPinned: machine.isPinned, profileFolder: undefined },
+        async (surroundings) => {
+          sections.push(await runDialects(surroundings, choice.quick))
+        },
+      )
     }
     if (choice.parts.has('guard')) sections.push(await runGuard(choice.data))
     const journey = choice.parts.has('journey') ? await runJourney(choice, workFolder, machine.isPinned) : undefined

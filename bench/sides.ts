@@ -143,14 +143,19 @@ export function hasPeers(): boolean {
   return existsSync(join(ROOT, PORTKEY))
 }
 
-async function startPortkey({ upstreamUrl, clouds, isPinned }: Surroundings): Promise<RunningSide> {
+/** Portkey's gateway by itself: where it sends a request stands in the request's headers. */
+export async function startPortkeyAt(isPinned: boolean): Promise<Child> {
   const port = await freePort()
-  const child = await startChild({
+  return startChild({
     name: 'Portkey',
     args: ['--import', './bench/loopback.ts', PORTKEY, `--port=${port}`, '--headless'],
     core: isPinned ? TESTED_CORE : undefined,
     ready: URL_LINE('peer'),
   })
+}
+
+async function startPortkey({ upstreamUrl, clouds, isPinned }: Surroundings): Promise<RunningSide> {
+  const child = await startPortkeyAt(isPinned)
   const headers = { 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `${upstreamUrl}/v1` }
   return { address: addressOf(child.url, clouds, headers), pid: child.pid, stop: () => child.stop() }
 }

@@ -1,4 +1,4 @@
-import type { Call, Served } from '#contract/call.ts'
+import { type Call, type Served, answerId } from '#contract/call.ts'
 import type { Attempt } from '#contract/entry.ts'
 import { placeName } from '#contract/place.ts'
 import { Refusal } from '#contract/refusal.ts'
@@ -12,8 +12,10 @@ import { type ManagedDeps, admitVerdict, both, check, vet } from '#guard/managed
 import { NO_PASSAGES, admit, isLong, screen, screenLong, scrub, seal } from '#guard/screen.ts'
 import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
+import { type ImageLimits, hasImages, shrink } from '#images/shrink.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
 import { type PolicyDeps, permit as decide, release as decideRelease } from '#policy/permit.ts'
+import { type RecallDeps, isKept, keep, recall } from '#recall/recall.ts'
 import { type RecordDeps, type Recorder, openRecord } from '#record/recorder.ts'
 import { restore } from '#restore/restore.ts'
 import { type RouteDeps, choose, targetsOf } from '#route/choose.ts'
@@ -28,6 +30,8 @@ export interface World {
   readonly context: ContextDeps | undefined
   readonly route: RouteDeps
   readonly infer: InferDeps
+  readonly recall: RecallDeps
+  readonly images: ImageLimits
   readonly record: RecordDeps
 }
 
@@ -51,11 +55,16 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const principal = await recorder.stage('identify', () => identify(world.identity, call, trip))
   trip.asker = { tenant: principal.tenant, id: principal.subject }
   recorder.identified(principal)
-  const ask = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
-  recorder.asked(ask)
+  const asked = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
+  recorder.asked(asked)
 
-  const permit = recorder.stageNow('permit', () => decide(world.policy, principal, ask))
+  const permit = recorder.stageNow('permit', () => decide(world.policy, principal, asked))
   recorder.permitted(permit)
+  const whole = recall(world.recall, principal, asked)
+  const { ask, images } = hasImages(whole)
+    ? await recorder.stage('shrink', () => shrink(world.images, whole))
+    : { ask: whole, images: undefined }
+  recorder.pictured(images)
   const alias = known(world.policy.aliases.get(permit.alias))
   const profile = known(world.profiles.get(permit.guardProfile))
 
@@ -118,13 +127,17 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const judged = checkAnswer(world.safety, spoken.batches, profile, trip, (said) =>
     recorder.checked(both(verdict, said).safety),
   )
-  const restored = restore(judged, vault, { jsonText: wantsJson(ask.rest['response_format']) })
+  const restored = restore(judged, vault, { jsonText: ask.format !== undefined })
+  const isStored = isKept(world.recall, permit, ask)
+  const id = answerId(trip.requestId)
   return {
     ask,
     target: answer.target.name,
+    dropped: answer.dropped,
+    isStored,
     sources: passages.map(({ source }) => source),
     serverTiming: recorder.serverTiming(),
-    batches: recorder.follow(restored, spoken.found),
+    batches: recorder.follow(isStored ? keep(world.recall, principal, { ask, id }, restored) : restored, spoken.found),
   }
 }
 
@@ -138,9 +151,4 @@ function known<T>(value: T | undefined): T {
 function lastPlace(targets: readonly Target[], attempts: readonly Attempt[]): string | undefined {
   const last = targets.find(({ name }) => name === attempts.at(-1)?.target)
   return last && placeName(last.place)
-}
-
-/** OpenAI's structured output: the answer's text is one JSON document. */
-function wantsJson(format: unknown): boolean {
-  return typeof format === 'object' && format !== null && 'type' in format && format.type !== 'text'
 }

@@ -4,6 +4,7 @@ import { screen } from '#guard/screen.ts'
 import { LazyVault, createVaults } from '#guard/vault.ts'
 import { decode as decodeAnthropic } from '#wire/anthropic/decode.ts'
 import { decode as decodeOpenai } from '#wire/openai/decode.ts'
+import { decode as decodeResponses } from '#wire/openai-responses/decode.ts'
 import { readRows } from './data.ts'
 import { BENCH_PRINCIPAL, BENCH_PROFILE } from './profile.ts'
 import { type Outcome, outcome } from './outcome.ts'
@@ -19,6 +20,7 @@ interface Surface {
 const DECODERS: Readonly<Record<string, (body: string) => Ask>> = {
   'openai-chat': decodeOpenai,
   'anthropic-messages': decodeAnthropic,
+  'openai-responses': decodeResponses,
 }
 
 type Fate = 'replaced' | `refused (${string})` | 'not carried' | 'LEAKED'

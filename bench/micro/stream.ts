@@ -1,5 +1,6 @@
 import { createVaults } from '#guard/vault.ts'
 import { decoder } from '#infer/openai-compatible/decode.ts'
+import { testAsk } from '#infer/test-asks.ts'
 import { Restorer } from '#restore/restorer.ts'
 import { openaiChat } from '#wire/openai/dialect.ts'
 import { type MicroResult, measure } from './measure.ts'
@@ -18,21 +19,23 @@ function decodeAndEncode(): MicroResult {
       `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1764000000,"model":"m","choices":[{"index":0,"delta":{"content":${JSON.stringify(WORDS[index % WORDS.length])}},"finish_reason":null}]}\n\n`,
     ),
   )
-  const decode = decoder(true)
+  const decode = decoder(testAsk({ stream: true }))
   const encode = openaiChat.streamEncoder({
     requestId: 'req-1',
     alias: 'bench',
     target: 't',
     createdEpochS: 1_764_000_000,
     includeUsage: true,
+    ask: testAsk(),
     sources: [],
+    isStored: false,
   })
   return measure({
     name: 'stream event decoded and encoded',
     unit: 'event',
     protects: 'streams at half the rate of a bare proxy',
     operations: 50_000,
-    run: (index) => encode(decode.push(events[index % EVENTS] ?? Buffer.alloc(0))),
+    run: (index) => encode.push(decode.push(events[index % EVENTS] ?? Buffer.alloc(0))),
   })
 }
 

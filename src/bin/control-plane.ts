@@ -15,6 +15,8 @@ import { type Log, errorFacts } from '#observe/log.ts'
 import { type OtlpExporter, createOtlpExporter } from '#observe/otlp.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
 import { createSpend } from '#policy/spend.ts'
+import { EmbedBatches } from '#infer/embed-batches.ts'
+import { Answers } from '#recall/answers.ts'
 import { openTenantDigests } from '#record/digests.ts'
 import { trailPaths } from '#record/signed.ts'
 import type { Trail } from '#record/trail.ts'
@@ -92,6 +94,8 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     cross: border.cross,
     log: trail.log,
     vaults: createVaults(state.masterKey),
+    answers: new Answers(Date.now),
+    embeds: new EmbedBatches(),
     verdicts: createVerdictCache(state.masterKey),
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
     health: createHealth(Date.now),

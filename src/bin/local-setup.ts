@@ -59,9 +59,7 @@ export function localConfig(setup: LocalSetup): string {
       place: places['cloud-run'],
       endpoint: urls['cloud-run'],
       model: settings.cloudRun.models[0],
-      ...(settings.cloudRun.bearer === undefined
-        ? {}
-        : { credential: { kind: 'header', secret: { env: 'THINPLANE_SIM_CLOUD_RUN_TOKEN' } } }),
+      ...cloudRunCredential(settings),
       price: {
         input: 0.22,
         output: 0.22,
@@ -85,6 +83,14 @@ export function localConfig(setup: LocalSetup): string {
     },
   }
   const names = Object.keys(targets)
+  const embeddings = {
+    provider: 'openai-compatible',
+    place: places['cloud-run'],
+    endpoint: urls['cloud-run'],
+    model: settings.cloudRun.embeddingModel,
+    ...cloudRunCredential(settings),
+    simulated: true,
+  }
   const config = {
     listen: { port: setup.port },
     data: '.',
@@ -125,9 +131,10 @@ export function localConfig(setup: LocalSetup): string {
       },
     },
     context: { endpoint: `http://127.0.0.1:${setup.dataPort}` },
-    targets,
+    targets: { ...targets, 'embeddings-us-east4': embeddings },
     aliases: {
       chat: { targets: names },
+      embeddings: { targets: ['embeddings-us-east4'] },
       assistant: { targets: names, collections: ['docs'], ...(setup.topK === undefined ? {} : { topK: setup.topK }) },
     },
     ...(setup.keys === undefined
@@ -147,6 +154,12 @@ export function localConfig(setup: LocalSetup): string {
     },
   }
   return `# Written by \`thinplane up\` at every start: copy it before you change it.\n${stringify(config)}`
+}
+
+function cloudRunCredential({ cloudRun }: SimCloudsSettings): object {
+  return cloudRun.bearer === undefined
+    ? {}
+    : { credential: { kind: 'header', secret: { env: 'THINPLANE_SIM_CLOUD_RUN_TOKEN' } } }
 }
 
 /** Names that the local configuration leaves at their defaults. */

@@ -47,7 +47,7 @@ export async function answerPage(deps: PageDeps, request: PageRequest): Promise<
     case '/':
       return { status: 200, headers: PAGE_HEADERS, body: statusPage() }
     case '/v1/models':
-      return json({ object: 'list', data: models(world(), await caller(world(), request), startedEpochMs) })
+      return json(modelList(models(world(), await caller(world(), request), startedEpochMs), isAnthropic(request)))
     case '/admin/v1/openapi.json':
       return json(openApi())
     default:
@@ -66,7 +66,24 @@ async function oneModel({ api }: PageDeps, request: PageRequest): Promise<PageAn
   const model = models(world, principal, api.startedEpochMs).find((candidate) => candidate.id === id)
   if (model === undefined)
     throw new Refusal('ROUTE_UNKNOWN_MODEL', 'there is no such model, GET /v1/models lists them', { param: 'model' })
-  return json(model)
+  return json(isAnthropic(request) ? anthropicModel(model) : model)
+}
+
+type Model = ReturnType<typeof models>[number]
+
+/** Anthropic's clients send the version of its API with everything. */
+function isAnthropic({ header }: PageRequest): boolean {
+  return header('anthropic-version') !== undefined
+}
+
+function modelList(list: readonly Model[], anthropic: boolean): object {
+  if (!anthropic) return { object: 'list', data: list }
+  const data = list.map(anthropicModel)
+  return { data, has_more: false, first_id: list[0]?.id ?? null, last_id: list.at(-1)?.id ?? null }
+}
+
+function anthropicModel({ id, created, thinplane }: Model): object {
+  return { type: 'model', id, display_name: id, created_at: new Date(created * 1000).toISOString(), thinplane }
 }
 
 /** OpenAI's list, as far as the caller's key reaches, with what stands behind each alias; a stand-in says that it is one. */

@@ -2,7 +2,15 @@ import type { Entry } from '#contract/entry.ts'
 
 /** One entry as a person reads it: outcome, stages as bars, crossings as a table, findings, target, cost. */
 export function showEntry(entry: Entry, index: number): string {
-  const blocks = [head(entry, index), stages(entry), crossings(entry), findings(entry), attempts(entry), sources(entry)]
+  const blocks = [
+    head(entry, index),
+    stages(entry),
+    crossings(entry),
+    findings(entry),
+    images(entry),
+    attempts(entry),
+    sources(entry),
+  ]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }
 
@@ -93,6 +101,12 @@ function findings({ findings: list }: Entry): string {
 function attempts({ attempts: list }: Entry): string {
   if (list.length < 2) return ''
   return `attempts\n${list.map(({ target, error, ms }) => `  ${target}   ${error === '' ? 'answered' : error}   ${ms} ms`).join('\n')}`
+}
+
+function images({ images: tally }: Entry): string {
+  if (tally === undefined) return ''
+  const { count, shrunk, bytesIn, bytesOut } = tally
+  return `images\n  ${count}, ${shrunk} made smaller: ${bytesIn} B came, ${bytesOut} B left`
 }
 
 function sources({ receipt }: Entry): string {

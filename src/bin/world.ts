@@ -8,6 +8,8 @@ import type { PassportOffice } from '#context/passport.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import type { VerdictCache } from '#guard/managed/verdicts.ts'
 import type { Vaults } from '#guard/vault.ts'
+import type { EmbedBatches } from '#infer/embed-batches.ts'
+import type { Answers } from '#recall/answers.ts'
 import type { World } from '#journey'
 import { openPolicy } from '#policy/permit.ts'
 import type { Spend } from '#policy/spend.ts'
@@ -26,6 +28,9 @@ export interface Lasting {
   readonly cross: Cross
   readonly log: AuditLog
   readonly vaults: Vaults
+  /** Answers that later requests may go on from. */
+  readonly answers: Answers
+  readonly embeds: EmbedBatches
   readonly verdicts: VerdictCache
   readonly passports: PassportOffice
   readonly health: Health
@@ -114,7 +119,16 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
       maxBytes: config.context.maxBytes,
     },
     route: { targets, health: lasting.health },
-    infer: { cross: lasting.cross, health: lasting.health },
+    infer: { cross: lasting.cross, health: lasting.health, embeds: lasting.embeds },
+    images: {
+      maxEdge: config.images.maxEdge,
+      maxBytes: config.images.maxKilobytes * 1024,
+      maxCount: config.images.maxCount,
+    },
+    recall: {
+      answers: lasting.answers,
+      limits: { minutes: config.responses.keepMinutes, bytes: config.responses.keepMegabytes * 1024 * 1024 },
+    },
     record: {
       log: lasting.log,
       digests: lasting.digests,

@@ -442,7 +442,7 @@ const profile = z
   .describe('A guard profile. Policies choose it by the annotation `@guard`.')
 
 const DEFAULT_PROFILES = {
-  strict: { actions: { default: 'redact', SECRET: 'block' } },
+  strict: { actions: { default: 'redact', SECRET: 'block', IMAGE: 'block' } },
   balanced: { actions: { default: 'redact' } },
   observe: { actions: { default: 'redact', SECRET: 'block' }, shadow: true, onUnavailable: 'pass' },
 } as const
@@ -597,9 +597,11 @@ const price = z
 
 const target = z
   .strictObject({
-    provider: z.enum(['openai-compatible', 'bedrock']).describe('Wire format of the target.'),
+    provider: z.enum(['openai-compatible', 'openai', 'azure-openai', 'bedrock']).describe('Wire format of the target.'),
     place,
-    endpoint: url.describe('Base URL: without `/v1` for OpenAI-compatible servers; the regional endpoint for Bedrock.'),
+    endpoint: url.describe(
+      'Base URL: without `/v1` for OpenAI-compatible servers and OpenAI, without `/openai/v1` for Azure; the regional endpoint for Bedrock.',
+    ),
     model: z.string().min(1).describe("The model's name at the target."),
     credential,
     price,
@@ -835,6 +837,45 @@ const dataPlane = z
   .optional()
   .describe('The agent beside the data: read by `thinplane data` and `thinplane ingest`.')
 
+const images = z
+  .strictObject({
+    maxEdge: z
+      .int()
+      .min(64)
+      .max(16_384)
+      .default(1568)
+      .describe('Pixels of the longer side; larger images are made smaller. Default 1,568: models see no more.'),
+    maxKilobytes: z
+      .int()
+      .min(16)
+      .max(32_768)
+      .default(1024)
+      .describe('Kilobytes of one image; more are made fewer, or refused. Default 1,024.'),
+    maxCount: z.int().min(0).max(1000).default(20).describe('Images in one request. Default 20.'),
+  })
+  .prefault({})
+  .describe('How large images of a prompt may leave.')
+
+const responses = z
+  .strictObject({
+    keepMinutes: z
+      .int()
+      .min(0)
+      .max(10_080)
+      .default(60)
+      .describe('Minutes that an answer can be gone on from by `previous_response_id`; 0: none is kept. Default 60.'),
+    keepMegabytes: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(64)
+      .describe('Memory for kept conversations, the oldest give way. Default 64.'),
+  })
+  .prefault({})
+  .describe(
+    'Conversations kept for `POST /v1/responses`: in memory only, and never where policy sets `@retention("0")`.',
+  )
+
 const observe = z
   .strictObject({
     otlp: z
@@ -872,6 +913,8 @@ export const ConfigSchema = z.strictObject({
   aliases: z.record(name, alias).default({}).describe('Model aliases by name.'),
   audit,
   dataPlane,
+  images,
+  responses,
   observe,
 })
 

@@ -19,8 +19,17 @@ export interface Call {
 export interface Served {
   readonly ask: Ask
   readonly target: string
+  /** Fields of the request that the target did not get, by the names of the caller's dialect. */
+  readonly dropped: readonly string[]
   readonly sources: readonly Source[]
   /** Value of the `server-timing` header: the stages so far. */
   readonly serverTiming: string
+  /** Whether the answer is kept, so that a later request can go on from it. */
+  readonly isStored: boolean
   readonly batches: AsyncIterable<Batch>
+}
+
+/** The id by which a caller names an answer later: OpenAI's `resp_...`. */
+export function answerId(requestId: string): string {
+  return `resp_${requestId}`
 }

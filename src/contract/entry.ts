@@ -30,6 +30,8 @@ export interface Entry {
   /** How the managed check came out. */
   readonly safety: EntrySafety
   readonly receipt: Receipt | undefined
+  /** Images of the request, and what making them smaller saved; absent when it has none. */
+  readonly images: ImageTally | undefined
   /** Targets tried, in order; the last one answered if `outcome` says so. */
   readonly attempts: readonly Attempt[]
   readonly target: string
@@ -79,6 +81,14 @@ export interface EntryPolicy {
   readonly jurisdictions: readonly string[] | undefined
   readonly retentionDays: number | undefined
   readonly logging: Logging
+}
+
+/** Keys in canonical order. Bytes of the images themselves, before and after. */
+export interface ImageTally {
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly count: number
+  readonly shrunk: number
 }
 
 /** HMAC-SHA-256 with the tenant's key, hex; empty when there was nothing. */

@@ -88,6 +88,12 @@ export const REFUSALS = {
     level: 'error',
     fix: 'The data plane gave no context; try again, and check that its process runs and its index exists.',
   },
+  RECALL_UNKNOWN: {
+    status: 404,
+    fallOver: false,
+    level: 'info',
+    fix: 'Send the whole conversation as `input`: answers are kept for a while only, by one process, and where policy allows it.',
+  },
   ROUTE_UNKNOWN_MODEL: {
     status: 404,
     fallOver: false,
@@ -99,6 +105,18 @@ export const REFUSALS = {
     fallOver: false,
     level: 'error',
     fix: 'Every permitted target of the alias is out; try again after the time in Retry-After.',
+  },
+  INFER_UNSUPPORTED: {
+    status: 400,
+    fallOver: true,
+    level: 'info',
+    fix: 'Leave out what the message names, or ask a model whose targets can do it.',
+  },
+  INFER_FILTERED: {
+    status: 400,
+    fallOver: false,
+    level: 'info',
+    fix: "Rephrase what the target's own content filter objects to, or change the filter at the target.",
   },
   INFER_REJECTED: {
     status: 400,

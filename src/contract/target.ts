@@ -2,14 +2,17 @@ import type { Credential } from './crossing.ts'
 import type { Place } from './place.ts'
 
 /** Which wire format a target speaks. One folder of infer/ each. */
-export type ProviderName = 'openai-compatible' | 'bedrock'
+export type ProviderName = 'openai-compatible' | 'openai' | 'azure-openai' | 'bedrock'
 
 /** One deployment of a model in one cloud and region. */
 export interface Target {
   readonly name: string
   readonly provider: ProviderName
   readonly place: Place
-  /** Base URL. OpenAI-compatible: up to and without `/v1`. Bedrock: the regional endpoint. */
+  /**
+   * Base URL. OpenAI-compatible, OpenAI and Anthropic: up to and without `/v1`. Azure: up to and without `/openai/v1`.
+   * Bedrock: the regional endpoint. Vertex: up to and with `/projects/P/locations/L`.
+   */
   readonly endpoint: string
   /** The model's name at the target. */
   readonly model: string

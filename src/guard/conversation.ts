@@ -1,4 +1,4 @@
-import type { Ask } from '#contract/ask.ts'
+import { type Ask, textOfPart } from '#contract/ask.ts'
 
 /**
  * Which conversation a request belongs to: the client's own id, else what stays the same in every turn of one
@@ -7,6 +7,6 @@ import type { Ask } from '#contract/ask.ts'
 export function conversationOf(ask: Ask): string {
   if (ask.conversation !== undefined) return `id\n${ask.conversation}`
   const first = ask.messages.find(({ role }) => role !== 'system')
-  const text = first?.parts.map((part) => (part.type === 'tool-call' ? part.arguments : part.text)).join('\n') ?? ''
+  const text = first?.parts.map(textOfPart).join('\n') ?? ''
   return `first\n${ask.alias}\n${text}`
 }

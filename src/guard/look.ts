@@ -1,4 +1,4 @@
-import type { Ask, Message } from '#contract/ask.ts'
+import { type Ask, type Message, textOfPart } from '#contract/ask.ts'
 import { injectionScore, toxicityScore } from '#detect/triage/triage.ts'
 import type { GuardProfile } from './profile.ts'
 import type { FindingTally } from './redact.ts'
@@ -30,5 +30,5 @@ export function firstLook(ask: Ask, { managed, triage }: GuardProfile, tally: Fi
 }
 
 function textsOf({ parts }: Message): string[] {
-  return parts.map((part) => (part.type === 'tool-call' ? part.arguments : part.text))
+  return parts.map(textOfPart)
 }

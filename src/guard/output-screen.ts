@@ -15,6 +15,7 @@ export class OutputScreen {
   readonly #scan: (text: string) => readonly Finding[]
   readonly #treat: (finding: Finding) => string | undefined
   #held = ''
+  #replaced = false
   /** The end of what went on, as it was. */
   #context = ''
 
@@ -24,8 +25,19 @@ export class OutputScreen {
     this.#treat = treat
   }
 
+  /** Whether text is held back. */
+  get isHolding(): boolean {
+    return this.#held !== ''
+  }
+
+  /** Whether something was taken out of what went on since nothing was held. */
+  get hasReplaced(): boolean {
+    return this.#replaced
+  }
+
   /** What may go on now. */
   push(text: string): string {
+    if (this.#held === '') this.#replaced = false
     const pending = this.#held + text
     const lead = this.#context.slice(lastBlank(this.#context, this.#context.length) + 1)
     if (this.#held === '' && !TELLING.test(lead + text)) {
@@ -57,6 +69,7 @@ export class OutputScreen {
       if (end <= start) continue
       const replacement = this.#treat(finding)
       if (replacement === undefined) continue
+      this.#replaced = true
       out += text.slice(from, start) + replacement
       from = end
     }

@@ -55,11 +55,18 @@ function isActive(actions: GuardProfile['output']): boolean {
   return Object.values(actions).some((action) => action !== 'allow')
 }
 
+interface OpenText {
+  readonly screen: OutputScreen
+  readonly make: (text: string) => Event
+  /** Log-probabilities of text that is held back. */
+  readonly waiting: Event[]
+}
+
 /** One screen for each stream of text. */
 class OutputState {
   readonly #profile: GuardProfile
   readonly #tally: FindingTally
-  readonly #open = new Map<string, { readonly screen: OutputScreen; readonly make: (text: string) => Event }>()
+  readonly #open = new Map<string, OpenText>()
 
   constructor(profile: GuardProfile, tally: FindingTally) {
     this.#profile = profile
@@ -97,26 +104,45 @@ class OutputState {
         this.#flush(out)
         out.push(event)
         return
+      case 'reasoning-signature':
+      case 'reasoning-sealed':
+        this.#flush(out)
+        out.push(event)
+        return
+      case 'logprobs':
+        this.#tokens(event, out)
+        return
+      case 'embedding':
+      case 'token-count':
       case 'start':
       case 'usage':
         out.push(event)
     }
   }
 
+  /** Tokens spell the text: they wait with it, and go with what is taken out of it. */
+  #tokens(event: Extract<Event, { type: 'logprobs' }>, out: Event[]): void {
+    const open = this.#open.get(`text ${event.choice}`)
+    if (open?.screen.isHolding === true) open.waiting.push(event)
+    else if (open?.screen.hasReplaced !== true) out.push(event)
+  }
+
   #push(key: string, text: string, make: (text: string) => Event, out: Event[]): void {
     let open = this.#open.get(key)
     if (open === undefined) {
-      open = { screen: new OutputScreen(scan, (type) => this.#treat(type)), make }
+      open = { screen: new OutputScreen(scan, (type) => this.#treat(type)), make, waiting: [] }
       this.#open.set(key, open)
     }
     const ready = open.screen.push(text)
     if (ready !== '') out.push(make(ready))
+    if (!open.screen.isHolding) settle(open, out)
   }
 
   #flush(out: Event[]): void {
-    for (const { screen, make } of this.#open.values()) {
-      const rest = screen.end()
-      if (rest !== '') out.push(make(rest))
+    for (const open of this.#open.values()) {
+      const rest = open.screen.end()
+      if (rest !== '') out.push(open.make(rest))
+      settle(open, out)
     }
   }
 
@@ -133,4 +159,11 @@ class OutputState {
     // There is no vault for what a model makes up: what is taken out of an answer can not be put back.
     return `[${type}]`
   }
+}
+
+/** The text that tokens waited for is out, as it was or not. */
+function settle({ screen, waiting }: OpenText, out: Event[]): void {
+  if (waiting.length === 0) return
+  if (!screen.hasReplaced) out.push(...waiting)
+  waiting.length = 0
 }

@@ -32,6 +32,9 @@ export interface GuardProfile {
 /** Found, but nobody's data on their own: acted upon only where a profile names them. */
 const HARMLESS: ReadonlySet<string> = new Set(['DATE_TIME', 'DE_PLZ', 'LOCATION', 'ORGANIZATION', 'UK_POSTCODE', 'URL'])
 
+/** What no detector here can look into: counted, unless a profile says otherwise. */
+const UNSEEN = 'IMAGE'
+
 /** Kinds of a kind: an action for phone numbers is meant for these as well. */
 const KIND_OF: Readonly<Record<string, string>> = {
   PH_MOBILE_NUMBER: 'PHONE_NUMBER',
@@ -42,5 +45,6 @@ const KIND_OF: Readonly<Record<string, string>> = {
 export function actionFor({ actions }: Pick<GuardProfile, 'actions'>, type: string): GuardAction {
   const named = actions[type] ?? actions[KIND_OF[type] ?? type]
   if (named !== undefined) return named
+  if (type === UNSEEN) return 'flag'
   return HARMLESS.has(type) ? 'allow' : (actions['default'] ?? 'redact')
 }

@@ -26,6 +26,8 @@ export interface Redaction {
   readonly vault: LazyVault
   readonly tally: FindingTally
   readonly where: FindingCount['where']
+  /** True where nothing comes back that a value could be put into: an embedding. Then the type alone stands for it. */
+  readonly oneWay?: boolean
   /** False for texts whose values the caller may not learn: a system prompt's. Default true. */
   readonly restorable?: boolean
 }
@@ -34,13 +36,14 @@ export interface Redaction {
 export function redact(
   text: string,
   findings: readonly Finding[],
-  { profile, vault, tally, where, restorable = true }: Redaction,
+  { profile, vault, tally, where, oneWay = false, restorable = true }: Redaction,
 ): string {
   let clean = ''
   let from = 0
   for (const finding of findings) {
     if (finding.score < profile.minScore) continue
-    const action = actionFor(profile, finding.type)
+    const given = actionFor(profile, finding.type)
+    const action = oneWay && given === 'redact' ? 'mask' : given
     if (action === 'allow') continue
     tally.add(finding.type, action, where, profile.shadow)
     if (action === 'flag' || profile.shadow) continue

@@ -262,3 +262,41 @@ test('a long request is screened like a short one', async () => {
   assert.deepEqual(slow.found, quick.found)
   assert.equal(JSON.stringify(slow.ask).includes(MAIL), false)
 })
+
+test('images are counted, or blocked where the profile says so: nothing can look into them', () => {
+  const image = { type: 'image', source: { kind: 'data', mediaType: 'image/png', base64: 'AAAA' } } as const
+  const messages: Message[] = [
+    { role: 'user', parts: [image, { type: 'text', text: 'what is it?' }] },
+    { role: 'tool', parts: [{ type: 'tool-result', id: 'c', text: '', isError: false, images: [image.source] }] },
+  ]
+  const open = (actions: Readonly<Record<string, GuardAction>>) =>
+    screen(ask(messages), profile(actions), new LazyVault(() => VAULTS.open(PRINCIPAL, 'images')))
+  assert.deepEqual(open({ default: 'redact' }).found, [{ action: 'flag', count: 2, type: 'IMAGE', where: 'prompt' }])
+  assert.deepEqual(open({ default: 'redact', IMAGE: 'allow' }).found, [])
+  assert.throws(() => admit(open({ default: 'redact', IMAGE: 'block' })), /holds images, which this profile/)
+})
+
+test('a thought whose text is changed loses its proof; what stands in a text’s further fields is treated too', () => {
+  const thought = { type: 'reasoning', text: `mail ${MAIL}`, signature: 'sig', data: '', family: 'anthropic' } as const
+  const kept = { ...thought, text: 'nothing' }
+  const messages: Message[] = [
+    { role: 'assistant', parts: [thought, kept, { type: 'text', text: 'a', cache: '5m', rest: { note: MAIL } }] },
+  ]
+  const { ask: clean } = screen(
+    ask(messages),
+    profile({ default: 'redact' }),
+    new LazyVault(() => VAULTS.open(PRINCIPAL, 'thoughts')),
+  )
+  assert.ok(!JSON.stringify(clean).includes(MAIL))
+  const [changed, same, text] = clean.messages[0]?.parts ?? []
+  assert.deepEqual([changed?.type === 'reasoning' && changed.signature, same], ['', kept])
+  assert.equal(text?.cache, '5m')
+})
+
+test('a text to be embedded gets the type in place of a value: the same text gives the same vector', () => {
+  const texts = [`mail ${MAIL}`, 'b'].map((text): Message => ({ role: 'user', parts: [{ type: 'text', text }] }))
+  const vault = new LazyVault(() => VAULTS.open(PRINCIPAL, 'vectors'))
+  const draft = screen(ask(texts, { operation: 'embed' }), profile({ default: 'redact' }), vault)
+  assert.deepEqual(draft.ask.messages[0]?.parts, [{ type: 'text', text: 'mail [EMAIL_ADDRESS]' }])
+  assert.equal(vault.size, 0)
+})

@@ -8,9 +8,9 @@ import { scanParts } from '#detect/scan-parts.ts'
 import { RULES_VERSION, scan } from '#detect/scan.ts'
 import { groundingText } from './grounding.ts'
 import { firstLook } from './look.ts'
-import type { GuardProfile } from './profile.ts'
+import { type GuardProfile, actionFor } from './profile.ts'
 import { FindingTally, type Redaction, redact } from './redact.ts'
-import { type Treatment, treated } from './texts.ts'
+import { type Treatment, treated, withText } from './texts.ts'
 import type { LazyVault } from './vault.ts'
 
 /** A request that the in-process detectors have been over: its texts may leave, but not to a model yet. */
@@ -37,7 +37,9 @@ const NOTHING_KNOWN: Known = new Map()
  */
 export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault, known: Known = NOTHING_KNOWN): Draft {
   const tally = new FindingTally()
-  const redaction: Redaction = { profile, vault, tally, where: 'prompt' }
+  // The same text has to give the same vector, whoever asks: placeholders differ by conversation.
+  const oneWay = ask.operation === 'embed'
+  const redaction: Redaction = { profile, vault, tally, where: 'prompt', oneWay }
   const findingsOf = (text: string): readonly Finding[] => known.get(text) ?? scan(text)
   const treating = (given: Redaction): Treatment => ({
     one: (text) => cleaned(text, findingsOf(text), given),
@@ -48,10 +50,24 @@ export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault, known:
   })
   // What an application tells the model is not for its user: a value first seen there is not put back.
   const clean = treated(ask, treating(redaction), treating({ ...redaction, restorable: false }))
+  countImages(ask, profile, tally)
   const look = firstLook(clean, profile, tally)
   const found = tally.list()
   const blocking = found.filter(({ action }) => action === 'block').map(({ type }) => type)
   return { ask: clean, found, profile, vault, blocking, risk: found.length > 0 ? 1 : look }
+}
+
+/** Images can not be read here: the profile says whether they may leave at all; there is no way to redact one. */
+function countImages({ messages }: Ask, profile: GuardProfile, tally: FindingTally): void {
+  const given = actionFor(profile, 'IMAGE')
+  if (given === 'allow') return
+  const action = given === 'flag' ? 'flag' : 'block'
+  for (const { parts } of messages) {
+    for (const part of parts) {
+      const images = part.type === 'image' ? 1 : part.type === 'tool-result' ? (part.images ?? []).length : 0
+      for (let count = 0; count < images; count += 1) tally.add('IMAGE', action, 'prompt', profile.shadow)
+    }
+  }
 }
 
 /** Whether the texts of a request are so long together that they are screened in slices. */
@@ -91,6 +107,10 @@ export function admit(draft: Draft): void {
   if (draft.blocking.length === 0) return
   const blocked = draft.found.filter(({ action }) => action === 'block')
   const kinds = blocked.map(({ type, count }) => `${count} ${type}`).join(', ')
+  if (blocked.every(({ type }) => type === 'IMAGE'))
+    throw new Refusal('GUARD_BLOCKED', 'the prompt holds images, which this profile does not let out: send text', {
+      param: 'messages',
+    })
   if (blocked.every(({ type }) => type === 'PROMPT_INJECTION' || type === 'TOXICITY'))
     throw new Refusal('GUARD_BLOCKED', `the prompt looks like ${kinds}, rephrase it`, { param: 'messages' })
   throw new Refusal('GUARD_BLOCKED', `the prompt holds ${kinds}, remove it and rotate what was real`, {
@@ -145,15 +165,13 @@ function furtherCleaned(
   further: ReadonlyMap<string, readonly Finding[]>,
   tally: FindingTally,
 ): Ask {
-  const redaction: Redaction = { profile, vault, tally, where: 'prompt' }
+  const redaction: Redaction = { profile, vault, tally, where: 'prompt', oneWay: ask.operation === 'embed' }
   return {
     ...ask,
     messages: ask.messages.map((message) => {
       const own = message.role === 'system' ? { ...redaction, restorable: false } : redaction
       const treat = (text: string): string => redact(text, further.get(text) ?? [], own)
-      const parts = message.parts.map((part) =>
-        part.type === 'tool-call' ? { ...part, arguments: treat(part.arguments) } : { ...part, text: treat(part.text) },
-      )
+      const parts = message.parts.map((part) => withText(part, treat))
       return { ...message, parts }
     }),
   }

@@ -1,4 +1,4 @@
-import type { Ask, Message, Part, Tool } from '#contract/ask.ts'
+import type { Ask, Message, Part, PartOf, Tool } from '#contract/ask.ts'
 
 /** What is done to texts: `one` to a text that stands alone, `adjacent` to those that a model reads as one. */
 export interface Treatment {
@@ -20,6 +20,9 @@ export function treated(ask: Ask, treatment: Treatment, told: Treatment = treatm
     messages: ask.messages.map((message) => first.get(message) ?? treatedMessage(message, treatment)),
     tools: ask.tools.map((tool) => treatedTool(tool, treatment)),
     sampling: stop === undefined ? ask.sampling : { ...ask.sampling, stop: stop.map((text) => treatment.one(text)) },
+    ...(ask.format?.type === 'schema'
+      ? { format: { ...ask.format, schema: treatedRecord(ask.format.schema, treatment) } }
+      : {}),
     rest: treatedRecord(ask.rest, treatment),
   }
 }
@@ -32,34 +35,52 @@ function treatedMessage({ role, parts, rest }: Message, treatment: Treatment): M
   return rest === undefined ? { role, parts: clean } : { role, parts: clean, rest: treatedRecord(rest, treatment) }
 }
 
-type TextPart = Extract<Part, { readonly type: 'text' }>
+type TextPart = PartOf<'text'>
 
 function isOnlyText(parts: readonly Part[]): parts is readonly TextPart[] {
   return parts.every(({ type }) => type === 'text')
 }
 
-function treatedTexts(parts: readonly TextPart[], { adjacent }: Treatment): Part[] {
-  return adjacent(parts.map(({ text }) => text)).map((text) => ({ type: 'text', text }))
+function treatedTexts(parts: readonly TextPart[], treatment: Treatment): Part[] {
+  const texts = treatment.adjacent(parts.map(({ text }) => text))
+  return parts.map((part, at) => withRest({ ...part, text: texts[at] ?? '' }, treatment))
 }
 
-function treatedPart(part: Part, { one }: Treatment): Part {
+function treatedPart(part: Part, treatment: Treatment): Part {
+  return withRest(withText(part, treatment.one), treatment)
+}
+
+/**
+ * The part with its text treated. A thought whose text changes loses its vendor's proof, which would not fit any more;
+ * sealed thoughts are the vendor's own words and can not be read here.
+ */
+export function withText(part: Part, one: (text: string) => string): Part {
   switch (part.type) {
     case 'text':
-      return { type: 'text', text: one(part.text) }
-    case 'tool-call':
-      return { ...part, arguments: one(part.arguments) }
     case 'tool-result':
       return { ...part, text: one(part.text) }
+    case 'tool-call':
+      return { ...part, arguments: one(part.arguments) }
+    case 'reasoning': {
+      const text = one(part.text)
+      return text === part.text ? part : { ...part, text, signature: '', family: '' }
+    }
+    case 'image':
+      return part.source.kind === 'url' ? { ...part, source: { kind: 'url', url: one(part.source.url) } } : part
   }
 }
 
+function withRest(part: Part, treatment: Treatment): Part {
+  return part.rest === undefined ? part : { ...part, rest: treatedRecord(part.rest, treatment) }
+}
+
 function treatedTool(tool: Tool, treatment: Treatment): Tool {
-  const { name, rest } = tool
+  const { rest } = tool
   const description = tool.description === undefined ? undefined : treatment.one(tool.description)
   const parameters = treatedRecord(tool.parameters, treatment)
   return rest === undefined
-    ? { name, description, parameters }
-    : { name, description, parameters, rest: treatedRecord(rest, treatment) }
+    ? { ...tool, description, parameters }
+    : { ...tool, description, parameters, rest: treatedRecord(rest, treatment) }
 }
 
 function treatedRecord(record: Readonly<Record<string, unknown>>, treatment: Treatment): Record<string, unknown> {

@@ -5,11 +5,15 @@ import { Refusal } from '#contract/refusal.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { ProviderName, Target } from '#contract/target.ts'
 import { bedrock } from './bedrock/provider.ts'
-import { openaiCompatible } from './openai-compatible/provider.ts'
-import type { Decoder, Provider } from './provider.ts'
+import type { EmbedBatches } from './embed-batches.ts'
+import { estimatedCount } from './estimate.ts'
+import { azureOpenai, openai, openaiCompatible } from './openai-compatible/provider.ts'
+import type { Decoder, EncodedRequest, Provider } from './provider.ts'
 
 export interface InferDeps {
   readonly cross: Cross
+  /** Embedding requests that go together. */
+  readonly embeds: EmbedBatches
   /** The breaker of a target: asked before, told after. */
   readonly health: {
     readonly admits: (target: string) => boolean
@@ -22,10 +26,17 @@ export interface InferDeps {
 /** An answer that has begun: its first content is here, so no other target will be asked. */
 export interface Answer {
   readonly target: Target
+  /** Fields of the request that the target did not get, by the names of the caller's dialect. */
+  readonly dropped: readonly string[]
   readonly batches: AsyncIterable<Batch>
 }
 
-const PROVIDERS: Readonly<Record<ProviderName, Provider>> = { 'openai-compatible': openaiCompatible, bedrock }
+const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
+  'openai-compatible': openaiCompatible,
+  openai,
+  'azure-openai': azureOpenai,
+  bedrock,
+}
 
 /** The longest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -51,10 +62,10 @@ export async function infer(
       attempts.push({ error, ms: Math.round((performance.now() - started) * 1000) / 1000, target: target.name })
     }
     try {
-      const batches = await attempt(deps, target, screened, trip)
+      const { dropped, batches } = await answerOf(deps, target, screened, trip)
       deps.health.succeeded(target.name)
       note('')
-      return { target, batches }
+      return { target, dropped, batches }
     } catch (error) {
       if (!(error instanceof Refusal)) {
         deps.health.released(target.name)
@@ -62,12 +73,10 @@ export async function infer(
         throw error
       }
       note(error.code)
-      if (!error.fallOver) {
-        // The target answered; that it does not like this request says nothing against it.
-        deps.health.released(target.name)
-        throw error
-      }
-      deps.health.failed(target.name, error.retryAfterS)
+      // That a target can not do what this request asks, or does not like it, says nothing against it.
+      if (!error.fallOver || error.code === 'INFER_UNSUPPORTED') deps.health.released(target.name)
+      else deps.health.failed(target.name, error.retryAfterS)
+      if (!error.fallOver) throw error
       last = error
     }
   }
@@ -79,13 +88,44 @@ export async function infer(
   )
 }
 
-/** One call to one target, up to its first content. */
-async function attempt(deps: InferDeps, target: Target, screened: Screened, trip: Trip): Promise<AsyncIterable<Batch>> {
+type Begun = Pick<Answer, 'dropped' | 'batches'>
+
+async function answerOf(deps: InferDeps, target: Target, screened: Screened, trip: Trip): Promise<Begun> {
   const provider = PROVIDERS[target.provider]
-  const { stream } = screened.ask
+  const { ask } = screened
+  if (ask.operation === 'count-tokens' && provider.countsHere === true)
+    return { dropped: [], batches: only(estimatedCount(ask)) }
   const request = provider.encode(screened, target)
+  const { dropped } = request
+  if (ask.operation !== 'embed') return { dropped, batches: await attempt(deps, target, screened, request, trip) }
+  const events = await deps.embeds.ask(target, ask, trip, async (texts, shared) => {
+    // The guard has passed each of the requests whose texts go together.
+    const together = texts === ask ? screened : ({ ...screened, ask: texts } satisfies Screened)
+    const joint = texts === ask ? request : provider.encode(together, target)
+    const all: Event[] = []
+    for await (const batch of await attempt(deps, target, together, joint, shared)) all.push(...batch)
+    return all
+  })
+  return { dropped, batches: only(events) }
+}
+
+function only(batch: Batch): AsyncIterable<Batch> {
+  return (async function* one() {
+    yield batch
+  })()
+}
+
+/** One call to one target, up to its first content. */
+async function attempt(
+  deps: InferDeps,
+  target: Target,
+  { ask }: Screened,
+  request: EncodedRequest,
+  trip: Trip,
+): Promise<AsyncIterable<Batch>> {
+  const provider = PROVIDERS[target.provider]
   const { connectMs, firstTokenMs, idleMs, totalMs } = target.deadlines
-  const firstContentMs = stream ? firstTokenMs : totalMs
+  const firstContentMs = ask.stream ? firstTokenMs : totalMs
   const started = performance.now()
   try {
     const answer = await deps.cross(trip, {
@@ -104,7 +144,7 @@ async function attempt(deps: InferDeps, target: Target, screened: Screened, trip
     })
     if (answer.status !== 200)
       throw provider.error({ status: answer.status, headers: answer.headers, body: await errorBody(answer) }, target)
-    return await untilContent(answer, provider.decoder(stream), {
+    return await untilContent(answer, provider.decoder(ask), {
       untilMs: started + firstContentMs,
       firstContentMs,
       idleMs,

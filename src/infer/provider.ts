@@ -1,3 +1,4 @@
+import type { Ask } from '#contract/ask.ts'
 import type { Event } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { Screened } from '#contract/screened.ts'
@@ -5,10 +6,15 @@ import type { Target } from '#contract/target.ts'
 
 /** What one wire format needs: each folder of infer/ has these three, in files of the same names. */
 export interface Provider {
-  /** The request for a target. Pure. */
+  /**
+   * The request for a target. Pure.
+   * @throws {Refusal} INFER_UNSUPPORTED when the target can not do what is asked; another one may.
+   */
   readonly encode: (screened: Screened, target: Target) => EncodedRequest
-  /** A new decoder for one answer. `stream` as the request was encoded. */
-  readonly decoder: (stream: boolean) => Decoder
+  /** The target has no call that counts tokens: they are estimated here. Default false. */
+  readonly countsHere?: boolean
+  /** A new decoder for one answer to `ask`, as it was encoded. */
+  readonly decoder: (ask: Ask) => Decoder
   /** What an answer with an error status means. Pure. */
   readonly error: (answer: ErrorAnswer, target: Target) => Refusal
 }
@@ -17,6 +23,8 @@ export interface EncodedRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** Fields of the caller's request that the target does not get, by the names of the caller's dialect. */
+  readonly dropped: readonly string[]
 }
 
 export interface ErrorAnswer {

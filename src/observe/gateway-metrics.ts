@@ -71,6 +71,11 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
     'What they did not cost, since a text was known or not to be asked about.',
     ['mode'],
   )
+  const imageBytes = metrics.counter(
+    'thinplane_image_bytes_total',
+    'Bytes of images as callers sent them, and as they left.',
+    ['side'],
+  )
   const egressUsd = metrics.counter(
     'thinplane_egress_usd_total',
     'Egress cost by crossing, at the list price of its source region.',
@@ -130,6 +135,10 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
       for (const { stage, ms } of entry.stages) stages.observe(ms / 1000, stage)
       for (const { type, action, where, count } of entry.findings) findings.add(count, type, action, where)
       for (const attempt of entry.attempts) attempts.add(1, attempt.target, attempt.error)
+      if (entry.images !== undefined) {
+        imageBytes.add(entry.images.bytesIn, 'received')
+        imageBytes.add(entry.images.bytesOut, 'sent')
+      }
       if (entry.safety.microUsd > 0) safetyUsd.add(entry.safety.microUsd / 1e6, entry.safety.mode)
       if (entry.safety.savedMicroUsd > 0) safetySavedUsd.add(entry.safety.savedMicroUsd / 1e6, entry.safety.mode)
       if (target === '') return

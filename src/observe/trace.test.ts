@@ -31,6 +31,7 @@ function entry(changes: Partial<Entry> = {}): Entry {
     id: 'req-0193a5b8c0000123456789abcdef',
     traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
     atEpochMs: AT,
+    images: undefined,
     ms: 20.5,
     firstContentMs: 12,
     outcome: 'answered',

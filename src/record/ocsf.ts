@@ -100,6 +100,7 @@ export function requestEvent(entry: Entry) {
       findings: entry.findings,
       firstContentMs: entry.firstContentMs,
       form: OWN_FORM,
+      images: entry.images,
       lag: entry.lag,
       ms: entry.ms,
       outcome,
@@ -167,6 +168,7 @@ export function entryOf(text: string): Entry | undefined {
   return {
     ...own,
     receipt: own.receipt,
+    images: own.images,
     id: metadata.uid,
     traceId: checked.data.trace.uid,
     atEpochMs: checked.data.time,

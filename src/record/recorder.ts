@@ -1,8 +1,8 @@
 import type { Hmac } from 'node:crypto'
-import type { Ask } from '#contract/ask.ts'
+import { type Ask, textOfPart } from '#contract/ask.ts'
 import type { ContextAnswer, Receipt } from '#contract/context.ts'
 import { type Crossing, type Trip } from '#contract/crossing.ts'
-import type { Attempt, Entry, EntryPolicy, EntrySafety, Outcome, StageTime } from '#contract/entry.ts'
+import type { Attempt, Entry, EntryPolicy, EntrySafety, ImageTally, Outcome, StageTime } from '#contract/entry.ts'
 import { type Batch, type Event, NO_USAGE, type Usage, isContent } from '#contract/event.ts'
 import type { Permit, Release } from '#contract/permit.ts'
 import { type Place, placeName } from '#contract/place.ts'
@@ -79,6 +79,7 @@ export class Recorder {
   #release: Release | undefined
   #found: FindingCount[] = []
   #safety: EntrySafety = NOT_ASKED
+  #images: ImageTally | undefined
   #receipt: Receipt | undefined
   #remote: readonly StageTime[] = []
   #target: Target | undefined
@@ -138,6 +139,10 @@ export class Recorder {
 
   found(counts: readonly FindingCount[]): void {
     this.#found.push(...counts)
+  }
+
+  pictured(images: ImageTally | undefined): void {
+    this.#images = images
   }
 
   checked(safety: EntrySafety): void {
@@ -295,6 +300,7 @@ export class Recorder {
       findings: this.#found,
       firstContentMs: this.#firstContentMs,
       id: trip.requestId,
+      images: this.#images,
       lag: lagOf(this.stages),
       model: this.#target?.model ?? '',
       ms: round(performance.now() - this.#started),
@@ -412,7 +418,7 @@ function charsOf(event: Event): number {
 function inputChars(ask: Ask | undefined): number {
   let chars = 0
   for (const message of ask?.messages ?? []) {
-    for (const part of message.parts) chars += part.type === 'tool-call' ? part.arguments.length : part.text.length
+    for (const part of message.parts) chars += textOfPart(part).length
   }
   return chars
 }

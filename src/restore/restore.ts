@@ -87,6 +87,16 @@ class RestoreState {
         this.#flush(out)
         out.push(event)
         return
+      case 'reasoning-signature':
+      case 'reasoning-sealed':
+        // What was thought is complete where its proof comes.
+        this.#flush(out)
+        out.push(event)
+        return
+      // Tokens stay as the model said them: a placeholder among them is not put back.
+      case 'logprobs':
+      case 'embedding':
+      case 'token-count':
       case 'start':
       case 'usage':
         out.push(event)

@@ -188,7 +188,7 @@ test('models, keys and operations that do not exist are refused', () =>
     const missing = await converse(clouds, HELLO)
     assert.deepEqual([missing.status, errorType(missing)], [404, 'ResourceNotFoundException'])
     assert.equal((await converse(clouds, HELLO, 'converse', 'only.this')).status, 200)
-    const operation = await converse(clouds, HELLO, 'invoke', 'only.this')
+    const operation = await converse(clouds, HELLO, 'invent', 'only.this')
     assert.deepEqual([operation.status, errorType(operation)], [404, 'UnknownOperationException'])
     const url = `${clouds.urls.bedrock}/model/only.this/converse`
     const unsigned = await send(url, JSON.stringify(HELLO))

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Place } from '#contract/place.ts'
+import { asRecord, parseJson } from '#kit/json.ts'
+import { promptTokenCount } from './answer.ts'
 import { brokenFrame, converseBody, converseStream, exceptionFrame } from './bedrock-converse.ts'
+import { invokeEmbedding } from './bedrock-embedding.ts'
 import { ConverseProblem, readConverseRequest } from './bedrock-request.ts'
 import { applyGuardrail } from './bedrock-apply-guardrail.ts'
 import { guardrailChecks } from './bedrock-guardrail-checks.ts'
@@ -9,7 +12,7 @@ import { checkSignature } from './aws-signature.ts'
 import type { BedrockOptions } from './options.ts'
 import { json, type BodyReply, type Reply, type Service, type SimRequest } from './service.ts'
 
-const ROUTE = /^\/model\/([^/]+)\/(converse|converse-stream)$/
+const ROUTE = /^\/model\/([^/]+)\/(converse|converse-stream|count-tokens|invoke)$/
 const CHECKS_PATH = '/guardrail-checks/invoke'
 const GUARDRAIL = /^\/guardrail\/([^/]+)\/version\/([^/]+)\/apply$/
 const GUARDRAIL_ID = /^([a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:\d{12}:guardrail\/[a-z0-9]+)$/
@@ -75,6 +78,8 @@ function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Re
     return failure(404, 'ResourceNotFoundException', `there is no model ${model}`)
   }
   try {
+    if (route[2] === 'invoke') return invokeEmbedding(parseJson(request.text), model)
+    if (route[2] === 'count-tokens') return counted(request.text)
     const asked = readConverseRequest(request.text)
     const answerWith = route[2] === 'converse' ? converseBody : converseStream
     return answerWith(asked, options, request.signal)
@@ -82,6 +87,13 @@ function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Re
     if (!(error instanceof ConverseProblem)) throw error
     return invalid(error.message)
   }
+}
+
+/** CountTokens: the request of Converse, inside another. */
+function counted(text: string): BodyReply {
+  const converse = asRecord(asRecord(asRecord(parseJson(text))?.['input'])?.['converse'])
+  if (converse === undefined) throw new ConverseProblem('input: converse is required')
+  return json(200, { inputTokens: promptTokenCount(readConverseRequest(JSON.stringify(converse)).prompt) })
 }
 
 function judged(request: SimRequest, options: BedrockOptions, judge: (body: unknown) => unknown): BodyReply {

@@ -34,7 +34,7 @@ export async function chatBody(
     choices: range(request.choices).map((index) => ({
       index,
       message: messageOf(made),
-      logprobs: null,
+      logprobs: logprobsOf(made, made.pieces, request),
       finish_reason: finishReason(made, request),
       stop_reason: made.stopSequence ?? null,
     })),
@@ -64,7 +64,16 @@ async function* stream(request: ChatRequest, pace: Pace, meter: ChatMeter, signa
     for await (const piece of paced(made.pieces, pace, signal)) {
       if (!isBegun) for (const index of choices) yield* opening(made, index, chunk)
       isBegun = true
-      for (const index of choices) yield chunk(index, deltaOf(made, piece), true)
+      for (const index of choices)
+        yield event(
+          {
+            ...start,
+            choices: [
+              { index, delta: deltaOf(made, piece), logprobs: logprobsOf(made, [piece], request), finish_reason: null },
+            ],
+          },
+          true,
+        )
     }
     if (signal.aborted) return
     if (!isBegun) for (const index of choices) yield* opening(made, index, chunk)
@@ -103,6 +112,18 @@ function deltaOf(made: Generated, piece: string): unknown {
   return made.answer.kind === 'text'
     ? { content: piece }
     : { tool_calls: [{ index: 0, function: { arguments: piece } }] }
+}
+
+/** A sure model: each piece has probability one, and every other about none. */
+function logprobsOf(made: Generated, pieces: readonly string[], { logprobs }: ChatRequest): unknown {
+  if (logprobs === undefined || made.answer.kind !== 'text') return null
+  const tokenOf = (token: string, logprob: number) => ({ token, logprob, bytes: [...Buffer.from(token)] })
+  return {
+    content: pieces.map((piece) => ({
+      ...tokenOf(piece, 0),
+      top_logprobs: range(logprobs).map((rank) => tokenOf(rank === 0 ? piece : `<${rank}>`, rank === 0 ? 0 : -9999)),
+    })),
+  }
 }
 
 function messageOf(made: Generated): unknown {

@@ -12,6 +12,8 @@ export interface ChatRequest {
   readonly stop: readonly string[]
   /** Whether `tool_choice` names one function: vLLM then finishes with `stop`. */
   readonly isToolForced: boolean
+  /** Alternatives to each token; undefined: no log-probabilities. */
+  readonly logprobs: number | undefined
 }
 
 /** Why a request is refused, in vLLM's words for the type. */
@@ -30,7 +32,11 @@ export class ChatProblem extends Error {
 }
 
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() })
-const content = z.union([z.string(), z.array(textPart)])
+const imagePart = z.looseObject({
+  type: z.literal('image_url'),
+  image_url: z.looseObject({ url: z.string().regex(/^(?:data:image\/[a-z]+;base64,|https?:)/) }),
+})
+const content = z.union([z.string(), z.array(z.discriminatedUnion('type', [textPart, imagePart]))])
 const toolCall = z.looseObject({
   id: z.string(),
   type: z.literal('function'),
@@ -88,6 +94,8 @@ const schema = z.looseObject({
   tools: z.array(tool).nullish(),
   tool_choice: toolChoice.nullish(),
   response_format: responseFormat.nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
 })
 
 type Body = z.infer<typeof schema>
@@ -115,6 +123,7 @@ export function readChatRequest(text: string, models: readonly string[]): ChatRe
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     stop: typeof stop === 'string' ? [stop] : stop,
     isToolForced: typeof body.tool_choice === 'object' && body.tool_choice !== null,
+    logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
   }
 }
 
@@ -169,7 +178,8 @@ function schemaOf(format: Body['response_format']): unknown {
 
 function textOf(value: z.infer<typeof content> | null | undefined): string {
   if (typeof value === 'string') return value
-  return (value ?? []).map((part) => part.text).join('')
+  // An image is so many patches to a model; this one tells that it saw one.
+  return (value ?? []).map((part) => (part.type === 'text' ? part.text : '[image]')).join('')
 }
 
 function isSystem(role: string): boolean {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Place } from '#contract/place.ts'
 import { chatBody, chatStream, type ChatMeter } from './cloud-run-chat.ts'
+import { embeddings } from './cloud-run-embeddings.ts'
 import { ChatProblem, readChatRequest } from './cloud-run-request.ts'
 import type { CloudRunOptions } from './options.ts'
 import { json, type BodyReply, type Reply, type Service, type SimRequest } from './service.ts'
@@ -45,6 +46,8 @@ function reply(
   switch (route) {
     case 'POST /v1/chat/completions':
       return chat(request, options, meter)
+    case 'POST /v1/embeddings':
+      return refusing(() => embeddings(request.text, options.embeddingModel))
     case 'GET /v1/models':
       return json(200, { object: 'list', data: options.models.map((model) => modelOf(model, createdEpochS)) })
     case 'GET /health':
@@ -58,14 +61,26 @@ function reply(
   }
 }
 
-const PATHS: ReadonlySet<string> = new Set(['/v1/chat/completions', '/v1/models', '/health', '/metrics'])
+const PATHS: ReadonlySet<string> = new Set([
+  '/v1/chat/completions',
+  '/v1/embeddings',
+  '/v1/models',
+  '/health',
+  '/metrics',
+])
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 function chat(request: SimRequest, options: CloudRunOptions, meter: ChatMeter): Reply | Promise<Reply> {
-  try {
+  return refusing(() => {
     const asked = readChatRequest(request.text, options.models)
     const answerWith = asked.stream ? chatStream : chatBody
     return answerWith(asked, options, meter, request.signal)
+  })
+}
+
+function refusing<Answer extends Reply | Promise<Reply>>(answer: () => Answer): Answer | BodyReply {
+  try {
+    return answer()
   } catch (error) {
     if (!(error instanceof ChatProblem)) throw error
     return vllmError(error.status, error.type, error.message, error.param)

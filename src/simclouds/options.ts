@@ -108,6 +108,8 @@ export interface CloudRunOptions extends Pace {
   readonly models: readonly string[]
   /** Asks for a Google ID token for its own URL, of one of these service accounts; undefined, the default: it does not. */
   readonly idToken: { readonly invokers: readonly string[] } | undefined
+  /** Name of the model at `/v1/embeddings`. Default `simulated-embeddings`. */
+  readonly embeddingModel: string
 }
 
 export interface LogsIngestionOptions {
@@ -353,6 +355,7 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       bearer: undefined,
       models: ['simulated-llama'],
       idToken: undefined,
+      embeddingModel: 'simulated-embeddings',
       firstTokenMs: 0,
       tokenMs: 0,
       ...options.cloudRun,

@@ -54,6 +54,10 @@ export function optionalFlag(value: unknown, path: string): boolean {
   return value
 }
 
+export function optionalFlagOrNone(value: unknown, path: string): boolean | undefined {
+  return value === undefined || value === null ? undefined : optionalFlag(value, path)
+}
+
 export interface Range {
   readonly min: number
   readonly max: number

@@ -4,10 +4,12 @@ import type { Call, Served } from '#contract/call.ts'
 import type { Trip } from '#contract/crossing.ts'
 import { Refusal, asRefusal } from '#contract/refusal.ts'
 import { randomHex } from '#kit/random-hex.ts'
-import { anthropicMessages } from './anthropic/dialect.ts'
+import { anthropicCount, anthropicMessages } from './anthropic/dialect.ts'
 import { challengeOf } from './challenge.ts'
 import type { AnswerFacts, WireDialect } from './dialect.ts'
 import { openaiChat } from './openai/dialect.ts'
+import { openaiEmbeddings } from './openai-embeddings/dialect.ts'
+import { openaiResponses } from './openai-responses/dialect.ts'
 import { readBody } from './read-body.ts'
 import { writePiece } from './stream-writer.ts'
 import { traceContext } from './trace-context.ts'
@@ -58,7 +60,10 @@ export interface Serving {
 
 const DIALECTS: Readonly<Record<string, WireDialect>> = {
   '/v1/chat/completions': openaiChat,
+  '/v1/responses': openaiResponses,
+  '/v1/embeddings': openaiEmbeddings,
   '/v1/messages': anthropicMessages,
+  '/v1/messages/count_tokens': anthropicCount,
 }
 /** Tokens with many groups come near 10 KB. */
 const MAX_HEADER_BYTES = 32_768
@@ -181,7 +186,7 @@ async function modelCall(
     ask: async (seen) => {
       const body = await readBody(request, { maxBytes: options.maxBodyBytes })
       seen(body)
-      return dialect.decode(body)
+      return dialect.decode(body, (name) => headerOf(request, name))
     },
   })
   const answer: AnswerFacts = {
@@ -190,9 +195,12 @@ async function modelCall(
     target: served.target,
     createdEpochS: Math.floor(Date.now() / 1000),
     includeUsage: served.ask.includeUsage,
+    ask: served.ask,
     sources: served.sources,
+    isStored: served.isStored,
   }
   reply.headers['x-thinplane-target'] = served.target
+  if (served.dropped.length > 0) reply.headers['x-thinplane-dropped'] = headerList(served.dropped)
   reply.headers['server-timing'] = served.serverTiming
   if (served.ask.stream) await answerStream(dialect, reply, served, answer)
   else await answerWhole(dialect, reply, served, answer)
@@ -204,20 +212,20 @@ async function answerStream(
   served: Served,
   answer: AnswerFacts,
 ): Promise<void> {
-  const encode = dialect.streamEncoder(answer)
+  const encoder = dialect.streamEncoder(answer)
   headers['content-type'] = 'text/event-stream; charset=utf-8'
   headers['cache-control'] = 'no-cache'
   headers['x-accel-buffering'] = 'no'
   response.writeHead(200, headers)
   try {
     for await (const batch of served.batches) {
-      const blocked = writePiece(response, encode(batch))
+      const blocked = writePiece(response, encoder.push(batch))
       if (blocked !== undefined) await blocked
       // Leaving the loop closes the entry and the call upstream.
       if (response.destroyed) break
     }
   } catch (error) {
-    response.write(dialect.streamError(asRefusal(error), answer.requestId))
+    response.write(encoder.fail(asRefusal(error)))
   }
   response.end()
 }
@@ -249,7 +257,7 @@ async function page(
   if (answer === undefined) {
     throw new Refusal(
       'WIRE_NOT_FOUND',
-      'there is no such path, model calls go to POST /v1/chat/completions or /v1/messages, and GET /v1/models lists the models',
+      'there is no such path, model calls go to POST /v1/chat/completions, /v1/responses, /v1/embeddings or /v1/messages, and GET /v1/models lists the models',
     )
   }
   const all: Record<string, string | string[]> = { ...headers }
@@ -315,12 +323,21 @@ function pathOf(url: string): string {
 
 /** Errors of a path that belongs to a dialect have that dialect's body, also where the path itself is wrong. */
 function dialectOf(path: string): WireDialect | undefined {
+  if (Object.hasOwn(DIALECTS, path)) return DIALECTS[path]
   if (path.startsWith('/v1/messages')) return anthropicMessages
   return path.startsWith('/v1/') ? openaiChat : undefined
 }
 
 function isModelCall(path: string): boolean {
   return Object.hasOwn(DIALECTS, path)
+}
+
+/** Names of fields as a header's list: printable ASCII, bounded. */
+function headerList(names: readonly string[]): string {
+  return names
+    .slice(0, 32)
+    .map((name) => name.replaceAll(/[^!-+\--~]/g, '?').slice(0, 64))
+    .join(', ')
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {

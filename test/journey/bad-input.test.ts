@@ -25,11 +25,11 @@ const ROWS: readonly (readonly [name: string, body: string, status: number, code
     /^`messages\[0\].content` must be text or a list of parts$/,
   ],
   [
-    'an image',
+    'an image that is none',
     '{"model":"chat","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}',
     400,
-    'WIRE_UNSUPPORTED',
-    /not carried yet, send text$/,
+    'WIRE_MALFORMED',
+    /must be a data: URL, or an http\(s\) URL/,
   ],
   [
     'a temperature of 9',
@@ -43,7 +43,7 @@ const ROWS: readonly (readonly [name: string, body: string, status: number, code
     chat('x', { model: 'gpt-9' }),
     404,
     'ROUTE_UNKNOWN_MODEL',
-    /^there is no model `gpt-9`, choose one of `chat`, `assistant`$/,
+    /^there is no model `gpt-9`, choose one of `chat`, `embeddings`, `assistant`$/,
   ],
   [
     'an unknown collection',

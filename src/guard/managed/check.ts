@@ -1,4 +1,4 @@
-import type { Ask, Message } from '#contract/ask.ts'
+import { type Ask, type Message, textOfPart } from '#contract/ask.ts'
 import { CrossFault, type Trip } from '#contract/crossing.ts'
 import type { EntrySafety } from '#contract/entry.ts'
 import { Refusal } from '#contract/refusal.ts'
@@ -235,6 +235,6 @@ function segmentsOf(ask: Ask): Segment[] {
 function messageSegments({ role, parts }: Message): Segment[] {
   return parts.map((part): Segment => {
     if (part.type === 'tool-call') return { text: part.arguments, kind: 'document' }
-    return { text: part.text, kind: part.type === 'tool-result' || role === 'tool' ? 'document' : 'prompt' }
+    return { text: textOfPart(part), kind: part.type === 'tool-result' || role === 'tool' ? 'document' : 'prompt' }
   })
 }

@@ -4,12 +4,13 @@ import fc from 'fast-check'
 import type { Event } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import { encodeEventStreamMessage } from '#kit/event-stream.ts'
+import { testAsk } from '#infer/test-asks.ts'
 import { decoder } from './decode.ts'
 
 const SIZES = [1, 2, 3, 7, 16, 64, 1 << 20]
 
 function decode(stream: boolean, bytes: Uint8Array, size: number): Event[] {
-  const own = decoder(stream)
+  const own = decoder(testAsk({ stream }))
   const events: Event[] = []
   for (let at = 0; at < bytes.length; at += size) {
     events.push(...own.push(bytes.subarray(at, at + size)))
@@ -80,6 +81,7 @@ const streams: readonly (readonly [what: string, frames: readonly Uint8Array[], 
     [
       START,
       { type: 'reasoning-delta', choice: 0, text: 'hm' },
+      { type: 'reasoning-signature', choice: 0, signature: 'abc', family: 'anthropic' },
       { type: 'tool-call-start', choice: 0, index: 0, id: 'c1', name: 'find' },
       { type: 'tool-call-delta', choice: 0, index: 0, arguments: '{"a":' },
       { type: 'tool-call-delta', choice: 0, index: 0, arguments: '1}' },
@@ -133,6 +135,7 @@ test('a document gives the events of a stream, under every chunking', () => {
     assert.deepEqual(decode(false, Buffer.from(JSON.stringify(WHOLE)), size), [
       START,
       { type: 'reasoning-delta', choice: 0, text: 'hm' },
+      { type: 'reasoning-signature', choice: 0, signature: 'x', family: 'anthropic' },
       { type: 'text-delta', choice: 0, text: 'é' },
       { type: 'tool-call-start', choice: 0, index: 0, id: 'c1', name: 'find' },
       { type: 'tool-call-delta', choice: 0, index: 0, arguments: '{"a":1}' },
@@ -239,14 +242,14 @@ for (const [what, stream, bytes, code, message] of failing) {
 }
 
 test('what came before an exception, in the same piece, is kept', () => {
-  const own = decoder(true)
+  const own = decoder(testAsk({ stream: true }))
   const events = own.push(Buffer.concat([frame('messageStart', {}), text('a'), exception('throttlingException')]))
   assert.deepEqual(events, [START, { type: 'text-delta', choice: 0, text: 'a' }])
   assert.equal(own.failure?.code, 'INFER_THROTTLED')
 })
 
 test('what came before a broken frame, in the same piece, is kept', () => {
-  assert.deepEqual(decoder(true).push(Buffer.concat([text('a'), BROKEN])), [
+  assert.deepEqual(decoder(testAsk({ stream: true })).push(Buffer.concat([text('a'), BROKEN])), [
     { type: 'text-delta', choice: 0, text: 'a' },
   ])
 })

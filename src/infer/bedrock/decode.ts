@@ -1,14 +1,19 @@
+import type { Ask } from '#contract/ask.ts'
 import type { Event, FinishReason, Usage } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import { EventStreamDecoder, EventStreamError } from '#kit/event-stream.ts'
 import { asCount, asList, asRecord, asText, parseJson } from '#kit/json.ts'
+import { DocumentDecoder } from '#infer/document-decoder.ts'
 import { type Decoder, keepingEvents } from '#infer/provider.ts'
+import { readEmbeddings } from './embed.ts'
 import { streamException } from './error.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-export function decoder(stream: boolean): Decoder {
-  return stream ? new StreamDecoder() : new WholeDecoder()
+export function decoder(ask: Ask): Decoder {
+  if (ask.operation === 'embed') return new DocumentDecoder((body) => readEmbeddings(body, ask.messages.length))
+  if (ask.operation === 'count-tokens') return new DocumentDecoder(readCount)
+  return ask.stream ? new StreamDecoder() : new DocumentDecoder(readWhole)
 }
 
 /** Event-stream frames; done means `messageStop` and `metadata`: a stream that stops between frames was cut. */
@@ -64,7 +69,7 @@ function step(state: State, type: string, body: Fields, events: Event[]): void {
   else if (type === 'contentBlockDelta') delta(state, asRecord(body['delta']) ?? {}, events)
   else if (type === 'messageStop') {
     state.stopped = true
-    events.push({ type: 'finish', choice: 0, reason: finishReason(asText(body['stopReason']) ?? '') })
+    events.push(finish(body))
   } else if (type === 'metadata') {
     if (!state.stopped) throw new Refusal('INFER_CUT', 'the upstream ended the stream without a stop reason')
     state.done = true
@@ -82,38 +87,46 @@ function toolStart(state: State, toolUse: Fields | undefined, events: Event[]): 
 function delta(state: State, fields: Fields, events: Event[]): void {
   const text = asText(fields['text'])
   if (text !== undefined && text !== '') events.push({ type: 'text-delta', choice: 0, text })
-  const reasoning = asText(asRecord(fields['reasoningContent'])?.['text'])
-  if (reasoning !== undefined && reasoning !== '') events.push({ type: 'reasoning-delta', choice: 0, text: reasoning })
+  const thought = asRecord(fields['reasoningContent'])
+  if (thought !== undefined) thoughtDelta(thought, events)
   const input = asText(asRecord(fields['toolUse'])?.['input'])
   if (input !== undefined && input !== '') {
     events.push({ type: 'tool-call-delta', choice: 0, index: Math.max(0, state.toolIndex), arguments: input })
   }
 }
 
+/** Every family's proofs are Anthropic's here: no other signs its thoughts in this way. */
+function thoughtDelta(thought: Fields, events: Event[]): void {
+  const text = asText(thought['text'])
+  if (text !== undefined && text !== '') events.push({ type: 'reasoning-delta', choice: 0, text })
+  const signature = asText(thought['signature'])
+  if (signature !== undefined && signature !== '')
+    events.push({ type: 'reasoning-signature', choice: 0, signature, family: 'anthropic' })
+  const data = asText(thought['redactedContent'])
+  if (data !== undefined && data !== '') events.push({ type: 'reasoning-sealed', choice: 0, data, family: 'anthropic' })
+}
+
+/** What CountTokens answers with. */
+function readCount(document: unknown): Event[] {
+  const tokens = asRecord(document)?.['inputTokens']
+  if (typeof tokens !== 'number') throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent no count of tokens')
+  return [{ type: 'token-count', tokens, estimated: false }, { type: 'end' }]
+}
+
 /** The document that Converse answers with. */
-class WholeDecoder implements Decoder {
-  readonly failure = undefined
-  readonly #chunks: Uint8Array[] = []
-
-  push(bytes: Uint8Array): Event[] {
-    this.#chunks.push(bytes)
-    return []
+function readWhole(parsed: unknown): Event[] {
+  const document = asRecord(parsed)
+  const message = asRecord(asRecord(document?.['output'])?.['message'])
+  if (document === undefined || message === undefined) {
+    throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent something that is not a Converse answer')
   }
-
-  end(): Event[] {
-    const document = asRecord(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
-    const message = asRecord(asRecord(document?.['output'])?.['message'])
-    if (document === undefined || message === undefined) {
-      throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent something that is not a Converse answer')
-    }
-    const state: State = { toolIndex: -1, stopped: false, done: false }
-    const events: Event[] = []
-    step(state, 'messageStart', {}, events)
-    for (const item of asList(message['content'])) wholeBlock(state, asRecord(item) ?? {}, events)
-    step(state, 'messageStop', document, events)
-    step(state, 'metadata', document, events)
-    return events
-  }
+  const state: State = { toolIndex: -1, stopped: false, done: false }
+  const events: Event[] = []
+  step(state, 'messageStart', {}, events)
+  for (const item of asList(message['content'])) wholeBlock(state, asRecord(item) ?? {}, events)
+  step(state, 'messageStop', document, events)
+  step(state, 'metadata', document, events)
+  return events
 }
 
 function wholeBlock(state: State, block: Fields, events: Event[]): void {
@@ -135,6 +148,14 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   tool_use: 'tool-calls',
   guardrail_intervened: 'content-filter',
   content_filtered: 'content-filter',
+}
+
+/** Claude names the stop sequence that it met among its own fields. */
+function finish(body: Fields): Event {
+  const own = asRecord(body['additionalModelResponseFields'])
+  const stopSequence = asText(own?.['stop_sequence']) ?? asText(asRecord(own?.['delta'])?.['stop_sequence'])
+  const event = { type: 'finish', choice: 0, reason: finishReason(asText(body['stopReason']) ?? '') } as const
+  return stopSequence === undefined ? event : { ...event, stopSequence }
 }
 
 function finishReason(reason: string): FinishReason {

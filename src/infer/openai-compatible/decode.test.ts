@@ -3,13 +3,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Event } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
+import { testAsk } from '#infer/test-asks.ts'
 import { decoder } from './decode.ts'
 
 const SIZES = [1, 2, 3, 7, 16, 64, 1 << 20]
 
 function decode(stream: boolean, text: string | Uint8Array, size: number): Event[] {
   const bytes = Buffer.from(text)
-  const own = decoder(stream)
+  const own = decoder(testAsk({ stream }))
   const events: Event[] = []
   for (let at = 0; at < bytes.length; at += size) {
     events.push(...own.push(bytes.subarray(at, at + size)))
@@ -231,7 +232,7 @@ test('an error that is null is none', () => {
 })
 
 test('what came before an error, in the same piece, is kept', () => {
-  const own = decoder(true)
+  const own = decoder(testAsk({ stream: true }))
   const events = own.push(Buffer.from(sse(delta({ content: 'a' }), { error: { code: 500 } })))
   assert.deepEqual(events, [START, { type: 'text-delta', choice: 0, text: 'a' }])
   assert.equal(own.failure?.code, 'INFER_UNAVAILABLE')

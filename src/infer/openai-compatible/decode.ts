@@ -1,12 +1,15 @@
-import type { Event, FinishReason, Usage } from '#contract/event.ts'
+import type { Ask } from '#contract/ask.ts'
+import { type Event, type FinishReason, NO_USAGE, type TokenLogprob, type Usage } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import { asCount, asList, asRecord, asText, parseJson } from '#kit/json.ts'
 import { SseDecoder } from '#kit/sse.ts'
+import { DocumentDecoder } from '#infer/document-decoder.ts'
 import { type Decoder, keepingEvents } from '#infer/provider.ts'
 import { inBandError } from './error.ts'
 
-export function decoder(stream: boolean): Decoder {
-  return stream ? new StreamDecoder() : new WholeDecoder()
+export function decoder(ask: Ask): Decoder {
+  if (ask.operation === 'embed') return new DocumentDecoder((body) => readEmbeddings(body, ask.messages.length))
+  return ask.stream ? new StreamDecoder() : new DocumentDecoder(readWhole)
 }
 
 /** Server-sent chunks, ended by `[DONE]`. */
@@ -43,27 +46,15 @@ class StreamDecoder implements Decoder {
 }
 
 /** One JSON document. */
-class WholeDecoder implements Decoder {
-  readonly failure = undefined
-  readonly #chunks: Uint8Array[] = []
-
-  push(bytes: Uint8Array): Event[] {
-    this.#chunks.push(bytes)
-    return []
-  }
-
-  end(): Event[] {
-    const document = asRecord(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
-    if (document === undefined || asList(document['choices']).length === 0) throw malformed()
-    const events: Event[] = [
-      { type: 'start', id: asText(document['id']) ?? '', model: asText(document['model']) ?? '' },
-    ]
-    for (const item of asList(document['choices'])) wholeChoice(asRecord(item) ?? {}, events)
-    const usage = asRecord(document['usage'])
-    if (usage !== undefined) events.push({ type: 'usage', usage: usageOf(usage) })
-    events.push({ type: 'end' })
-    return events
-  }
+function readWhole(parsed: unknown): Event[] {
+  const document = asRecord(parsed)
+  if (document === undefined || asList(document['choices']).length === 0) throw malformed()
+  const events: Event[] = [{ type: 'start', id: asText(document['id']) ?? '', model: asText(document['model']) ?? '' }]
+  for (const item of asList(document['choices'])) wholeChoice(asRecord(item) ?? {}, events)
+  const usage = asRecord(document['usage'])
+  if (usage !== undefined) events.push({ type: 'usage', usage: usageOf(usage) })
+  events.push({ type: 'end' })
+  return events
 }
 
 interface ChunkState {
@@ -86,10 +77,11 @@ function step(state: ChunkState, parsed: unknown, events: Event[]): void {
     const index = asCount(choice['index'])
     const delta = asRecord(choice['delta'])
     if (delta !== undefined) deltaEvents(index, delta, events)
+    logprobEvents(index, choice['logprobs'], events)
     const reason = asText(choice['finish_reason'])
     if (reason !== undefined) {
       state.finished.add(index)
-      events.push({ type: 'finish', choice: index, reason: finishReason(reason) })
+      events.push(finish(index, reason, choice))
     }
   }
   const usage = asRecord(chunk['usage'])
@@ -97,7 +89,8 @@ function step(state: ChunkState, parsed: unknown, events: Event[]): void {
 }
 
 function deltaEvents(choice: number, delta: Readonly<Record<string, unknown>>, events: Event[]): void {
-  const text = asText(delta['content'])
+  // What a model says to decline is what it says.
+  const text = asText(delta['content']) ?? asText(delta['refusal'])
   if (text !== undefined && text !== '') events.push({ type: 'text-delta', choice, text })
   // vLLM's newer name, then the older one that others still send.
   const reasoning = asText(delta['reasoning']) ?? asText(delta['reasoning_content'])
@@ -120,7 +113,64 @@ function wholeChoice(item: Readonly<Record<string, unknown>>, events: Event[]): 
   const choice = asCount(item['index'])
   const message = asRecord(item['message'])
   if (message !== undefined) deltaEvents(choice, message, events)
-  events.push({ type: 'finish', choice, reason: finishReason(asText(item['finish_reason']) ?? 'stop') })
+  logprobEvents(choice, item['logprobs'], events)
+  events.push(finish(choice, asText(item['finish_reason']) ?? 'stop', item))
+}
+
+/** vLLM tells which stop sequence was met in `stop_reason`: text, or the id of a token. */
+function finish(choice: number, reason: string, item: Readonly<Record<string, unknown>>): Event {
+  const stopSequence = asText(item['stop_reason'])
+  const event = { type: 'finish', choice, reason: finishReason(reason) } as const
+  return stopSequence === undefined ? event : { ...event, stopSequence }
+}
+
+function logprobEvents(choice: number, value: unknown, events: Event[]): void {
+  if (value === undefined || value === null) return
+  const tokens = asList(asRecord(value)?.['content']).flatMap((item) => tokenLogprob(item) ?? [])
+  if (tokens.length > 0) events.push({ type: 'logprobs', choice, tokens })
+}
+
+function tokenLogprob(item: unknown): TokenLogprob | undefined {
+  const fields = asRecord(item)
+  const chosen = alternative(fields)
+  if (chosen === undefined) return undefined
+  const others = asList(fields?.['top_logprobs']).flatMap((other) => alternative(asRecord(other)) ?? [])
+  return { ...chosen, top_logprobs: others }
+}
+
+function alternative(fields: Readonly<Record<string, unknown>> | undefined) {
+  const token = asText(fields?.['token'])
+  const logprob = fields?.['logprob']
+  if (token === undefined || typeof logprob !== 'number') return undefined
+  const bytes = Array.isArray(fields?.['bytes']) ? fields['bytes'].filter((byte) => typeof byte === 'number') : null
+  return { token, logprob, bytes }
+}
+
+/** One JSON document with a vector for each text. */
+function readEmbeddings(parsed: unknown, wanted: number): Event[] {
+  const document = asRecord(parsed)
+  const vectors = asList(document?.['data']).flatMap((item, at) => vectorOf(asRecord(item), at) ?? [])
+  const seen = new Set(vectors.map(({ index }) => index))
+  if (document === undefined || seen.size !== wanted || vectors.length !== wanted || Math.max(...seen) >= wanted) {
+    throw new Refusal('INFER_UNAVAILABLE', 'the upstream did not send one vector for each text')
+  }
+  const prompt = asCount(asRecord(document['usage'])?.['prompt_tokens'])
+  return [
+    { type: 'start', id: '', model: asText(document['model']) ?? '' },
+    ...vectors,
+    { type: 'usage', usage: { ...NO_USAGE, input: prompt } },
+    { type: 'end' },
+  ]
+}
+
+/** Servers that do not know Base64 answer with numbers. */
+function vectorOf(item: Readonly<Record<string, unknown>> | undefined, at: number) {
+  const vector = item?.['embedding']
+  const index = asCount(item?.['index'], at)
+  if (typeof vector === 'string' && vector !== '') return { type: 'embedding', index, vector } as const
+  if (!Array.isArray(vector) || vector.length === 0 || !vector.every((value) => typeof value === 'number'))
+    return undefined
+  return { type: 'embedding', index, vector } as const
 }
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {

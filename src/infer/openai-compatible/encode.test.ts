@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import type { Ask } from '#contract/ask.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
-import { encode } from './encode.ts'
+import { openaiCompatible } from './provider.ts'
+
+const { encode } = openaiCompatible
 
 const TARGET: Target = {
   name: 'vllm',

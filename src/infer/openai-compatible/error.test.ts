@@ -51,3 +51,29 @@ test('a reason is shortened', () => {
     'target `vllm` rejected the request: '.length + 300,
   )
 })
+
+test('the content filter of Azure says what it found, under each of its spellings, and the prompt is not quoted', () => {
+  const found = {
+    hate: { filtered: true, severity: 'high' },
+    self_harm: { filtered: false, severity: 'safe' },
+    jailbreak: { filtered: true, detected: true },
+  }
+  const facts = {
+    code: 'content_filter',
+    message: 'The prompt "..." was filtered',
+    param: 'prompt',
+    type: null,
+    status: 400,
+  }
+  for (const inner of [
+    { innererror: { code: 'ResponsibleAIPolicyViolation', content_filter_result: found } },
+    { innererror: { code: 'ResponsibleAIPolicyViolation', content_filter_results: found } },
+    { inner_error: { code: 'ResponsibleAIPolicyViolation', content_filter_results: found } },
+  ]) {
+    const refusal = error({ status: 400, headers: {}, body: JSON.stringify({ error: { ...facts, ...inner } }) }, TARGET)
+    assert.deepEqual(
+      [refusal.code, refusal.message, refusal.fallOver],
+      ['INFER_FILTERED', 'the content filter of target `vllm` refused the prompt: hate high, jailbreak', false],
+    )
+  }
+})

@@ -46,7 +46,14 @@ test('a whole request is read, and tool results become messages of their own', (
           ],
         },
       ],
-      tools: [{ name: 'find', input_schema: { type: 'object' }, cache_control: {} }],
+      tools: [
+        {
+          name: 'find',
+          input_schema: { type: 'object' },
+          cache_control: { type: 'ephemeral', ttl: '1h' },
+          defer_loading: true,
+        },
+      ],
       tool_choice: { type: 'any' },
       temperature: 1,
       top_p: 0.5,
@@ -60,7 +67,7 @@ test('a whole request is read, and tool results become messages of their own', (
     alias: 'chat',
     stream: true,
     messages: [
-      { role: 'system', parts: [{ type: 'text', text: 'be brief' }] },
+      { role: 'system', parts: [{ type: 'text', text: 'be brief', cache: '5m' }] },
       { role: 'user', parts: [{ type: 'text', text: 'hi' }] },
       {
         role: 'assistant',
@@ -72,9 +79,18 @@ test('a whole request is read, and tool results become messages of their own', (
       { role: 'tool', parts: [{ type: 'tool-result', id: 't1', text: 'ab', isError: true }] },
       { role: 'user', parts: [{ type: 'text', text: 'and?' }] },
     ],
-    tools: [{ name: 'find', description: undefined, parameters: { type: 'object' }, rest: { cache_control: {} } }],
+    tools: [
+      {
+        name: 'find',
+        description: undefined,
+        parameters: { type: 'object' },
+        cache: '1h',
+        rest: { defer_loading: true },
+      },
+    ],
     toolChoice: 'required',
     sampling: { maxTokens: 100, temperature: 1, topP: 0.5, stop: ['END'] },
+    betas: [],
     includeUsage: true,
     ground: undefined,
     conversation: 'c-1',
@@ -222,21 +238,21 @@ for (const [what, body, message, param] of malformed) {
 
 const unsupported: readonly (readonly [what: string, body: string, message: string, param: string])[] = [
   [
-    'an image',
-    withBlock({ type: 'image' }),
-    'content of type `image` is not carried yet, send text',
+    'a document',
+    withBlock({ type: 'document' }),
+    'documents do not leave whole: send their text, or put them into a collection',
     'messages[0].content[0]',
   ],
   [
-    'an image in a result',
-    withBlock({ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'image' }] }),
-    'content of type `image` is not carried yet, send text',
+    'a search result in a result',
+    withBlock({ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'search_result' }] }),
+    'content of type `search_result` is not carried, send text or images',
     'messages[0].content[0].content[0]',
   ],
   [
     'a tool of the service itself',
     bodyWith({ tools: [{ type: 'web_search_20260101', name: 'web_search' }] }),
-    'tools of type `web_search_20260101` are not carried yet',
+    '`web_search_20260101` runs at the vendor, where nothing of it can be screened: offer a tool of your own',
     'tools[0].type',
   ],
 ]

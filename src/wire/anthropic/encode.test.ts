@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Batch, Event, FinishReason } from '#contract/event.ts'
+import { testAsk } from '#contract/test-ask.ts'
 import { REFUSALS, Refusal, type RefusalCode } from '#contract/refusal.ts'
 import type { AnswerFacts } from '#wire/dialect.ts'
 import { streamEncoder, wholeEncoder } from './encode.ts'
-import { ERROR_TYPES, error, streamError } from './error.ts'
+import { ERROR_TYPES, error } from './error.ts'
 
 const ANSWER: AnswerFacts = {
   requestId: 'req-1',
@@ -12,7 +13,9 @@ const ANSWER: AnswerFacts = {
   target: 'vllm',
   createdEpochS: 7,
   includeUsage: true,
+  ask: testAsk(),
   sources: [],
+  isStored: false,
 }
 const USAGE = { input: 5, cachedRead: 2, cachedWrite: 1, output: 3, reasoning: 4 }
 const WIRE_USAGE = { input_tokens: 5, cache_read_input_tokens: 2, cache_creation_input_tokens: 1, output_tokens: 7 }
@@ -35,8 +38,8 @@ const EVENTS: readonly Event[] = [
 ]
 
 function streamed(batches: readonly Batch[], answer = ANSWER): unknown[] {
-  const encode = streamEncoder(answer)
-  return frames(batches.map((batch) => encode(batch)).join(''))
+  const encoder = streamEncoder(answer)
+  return frames(batches.map((batch) => encoder.push(batch)).join(''))
 }
 
 function whole(batches: readonly Batch[]): unknown {
@@ -158,5 +161,5 @@ test('an error has the body of the dialect, also inside a stream, where nothing 
     request_id: 'req-1',
   }
   assert.deepEqual(JSON.parse(error(refusal, 'req-1')), body)
-  assert.deepEqual(frames(streamError(refusal, 'req-1')), [body])
+  assert.deepEqual(frames(streamEncoder(ANSWER).fail(refusal)), [body])
 })

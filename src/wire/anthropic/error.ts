@@ -18,8 +18,11 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   CONTEXT_FORBIDDEN: 'permission_error',
   CONTEXT_UNKNOWN: 'not_found_error',
   CONTEXT_UNAVAILABLE: 'api_error',
+  RECALL_UNKNOWN: 'not_found_error',
   ROUTE_UNKNOWN_MODEL: 'not_found_error',
   ROUTE_NO_TARGET: 'overloaded_error',
+  INFER_UNSUPPORTED: 'invalid_request_error',
+  INFER_FILTERED: 'invalid_request_error',
   INFER_REJECTED: 'invalid_request_error',
   INFER_THROTTLED: 'rate_limit_error',
   INFER_TIMEOUT: 'api_error',
@@ -44,9 +47,4 @@ export function error(refusal: Refusal, requestId: string): string {
     },
     request_id: requestId,
   })
-}
-
-/** The dialect's own error event; no `message_stop` follows. */
-export function streamError(refusal: Refusal, requestId: string): string {
-  return `event: error\ndata: ${error(refusal, requestId)}\n\n`
 }

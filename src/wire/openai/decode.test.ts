@@ -52,6 +52,7 @@ test('a whole request is read, and what it does not know is kept for a target of
       seed: -3,
       n: 1,
       response_format: { type: 'json_object' },
+      metadata: { a: 'b' },
       thinplane: { ground: { collections: ['docs'], topK: 3 }, conversation: 'c-1', purpose: 'support' },
     }),
   )
@@ -65,14 +66,15 @@ test('a whole request is read, and what it does not know is kept for a target of
       { role: 'assistant', parts: [{ type: 'tool-call', id: 'c1', name: 'find', arguments: '{"a":1}' }] },
       { role: 'tool', parts: [{ type: 'tool-result', id: 'c1', text: 'ab', isError: false }] },
     ],
-    tools: [{ name: 'find', description: 'finds', parameters: { type: 'object' }, rest: { strict: true } }],
+    tools: [{ name: 'find', description: 'finds', parameters: { type: 'object' }, strict: true }],
     toolChoice: { name: 'find' },
-    sampling: { maxTokens: 7, temperature: 0, topP: 1, seed: -3, stop: ['END'] },
+    sampling: { maxTokens: 7, temperature: 0, topP: 1, seed: -3, stop: ['END'], n: 1 },
+    format: { type: 'json' },
     includeUsage: true,
     ground: { collections: ['docs'], topK: 3 },
     conversation: 'c-1',
     purpose: 'support',
-    rest: { response_format: { type: 'json_object' } },
+    rest: { metadata: { a: 'b' } },
   })
 })
 
@@ -322,12 +324,17 @@ for (const [what, body, message, param] of malformed) {
 
 const unsupported: readonly (readonly [what: string, body: string, message: string, param: string])[] = [
   [
-    'an image',
-    withMessage({ role: 'user', content: [{ type: 'image_url' }] }),
-    'content of type `image_url` is not carried yet, send text',
+    'a sound',
+    withMessage({ role: 'user', content: [{ type: 'input_audio' }] }),
+    'content of type `input_audio` is not carried, send text or images',
     'messages[1].content[0]',
   ],
-  ['several answers', bodyWith({ n: 2 }), '`n` other than 1 is not carried yet, send the request again instead', 'n'],
+  [
+    'a document',
+    withMessage({ role: 'user', content: [{ type: 'file' }] }),
+    'documents do not leave whole: send their text, or put them into a collection',
+    'messages[1].content[0]',
+  ],
   ['a tool of another kind', withTool({ type: 'custom' }), '`tools[0].type` must be `function`', 'tools[0].type'],
   [
     'a field of ours that does not exist',

@@ -1,4 +1,5 @@
-import type { Ask, Message, Part, Role, Tool, ToolChoice } from '#contract/ask.ts'
+import type { Ask, Message, OutputFormat, Part, Role, Tool, ToolChoice } from '#contract/ask.ts'
+import { asRecord, asText } from '#kit/json.ts'
 import {
   type Fields,
   NONE,
@@ -6,6 +7,7 @@ import {
   list,
   modelName,
   optionalFlag,
+  optionalFlagOrNone,
   optionalNumber,
   optionalText,
   parseBody,
@@ -15,10 +17,15 @@ import {
   wrong,
 } from '#wire/fields.ts'
 import { thinplaneField } from '#wire/ground-field.ts'
+import { imageFromUrl } from '#wire/image.ts'
+import { cacheField, effortField, schemaField } from '#wire/parameters.ts'
+import { splitId } from '#wire/proofs.ts'
 
 /** Messages that one request may carry. */
 const MAX_MESSAGES = 4096
 const MAX_TOOLS = 512
+/** OpenAI's own bound of `n`. */
+const MAX_CHOICES = 128
 
 const KNOWN = new Set([
   'model',
@@ -34,10 +41,19 @@ const KNOWN = new Set([
   'stop',
   'seed',
   'n',
+  'top_k',
+  'frequency_penalty',
+  'presence_penalty',
+  'logprobs',
+  'top_logprobs',
+  'response_format',
+  'reasoning_effort',
+  'parallel_tool_calls',
   'thinplane',
 ])
-const KNOWN_MESSAGE = new Set(['role', 'content', 'tool_calls', 'tool_call_id'])
-const KNOWN_TOOL = new Set(['name', 'description', 'parameters'])
+const KNOWN_MESSAGE = new Set(['role', 'content', 'tool_calls', 'tool_call_id', 'reasoning_details'])
+const KNOWN_PART = new Set(['type', 'text', 'image_url', 'cache_control'])
+const KNOWN_TOOL = new Set(['name', 'description', 'parameters', 'strict'])
 const ROLES: Readonly<Record<string, Role>> = {
   system: 'system',
   developer: 'system',
@@ -50,8 +66,10 @@ const ROLES: Readonly<Record<string, Role>> = {
 export function decode(body: string): Ask {
   const request = parseBody(body)
   const own = thinplaneField(request['thinplane'])
-  if (request['n'] !== undefined && request['n'] !== null && request['n'] !== 1)
-    throw unsupported('n', '`n` other than 1 is not carried yet, send the request again instead')
+  const format = decodeFormat(request['response_format'])
+  const effort = effortField(request['reasoning_effort'], 'reasoning_effort')
+  const logprobs = decodeLogprobs(request)
+  const parallelTools = optionalFlagOrNone(request['parallel_tool_calls'], 'parallel_tool_calls')
   return {
     dialect: 'openai-chat',
     alias: modelName(request['model']),
@@ -59,7 +77,11 @@ export function decode(body: string): Ask {
     messages: decodeMessages(request['messages']),
     tools: decodeTools(request['tools']),
     toolChoice: decodeChoice(request['tool_choice']),
+    ...(parallelTools === undefined ? {} : { parallelTools }),
     sampling: decodeSampling(request),
+    ...(format === undefined ? {} : { format }),
+    ...(effort === undefined ? {} : { reasoning: { effort } }),
+    ...(logprobs === undefined ? {} : { logprobs }),
     includeUsage: decodeIncludeUsage(request['stream_options']),
     ground: own.ground,
     conversation: own.conversation,
@@ -86,10 +108,11 @@ function decodeMessage(message: Fields, path: string): Message {
 }
 
 function decodeParts(message: Fields, role: Role, path: string): Part[] {
-  const parts = decodeContent(message['content'], `${path}.content`)
+  const thoughts = role === 'assistant' ? decodeThoughts(message['reasoning_details'], `${path}.reasoning_details`) : []
+  const parts = [...thoughts, ...decodeContent(message['content'], `${path}.content`)]
   if (message['tool_calls'] === undefined || message['tool_calls'] === null) {
     if (message['content'] === undefined || message['content'] === null) {
-      if (role === 'assistant') return [{ type: 'text', text: '' }]
+      if (role === 'assistant') return [...parts, { type: 'text', text: '' }]
       throw wrong(`${path}.content`, 'text or a list of parts')
     }
     return parts
@@ -107,11 +130,39 @@ function decodeContent(content: unknown, path: string): Part[] {
   if (content === undefined || content === null) return []
   if (!Array.isArray(content)) throw wrong(path, 'text or a list of parts')
   return content.map((item: unknown, at) => {
-    const part = fields(item, `${path}[${at}]`)
-    const type = text(part['type'], `${path}[${at}].type`)
-    if (type !== 'text')
-      throw unsupported(`${path}[${at}]`, `content of type \`${type.slice(0, 40)}\` is not carried yet, send text`)
-    return { type: 'text', text: text(part['text'], `${path}[${at}].text`) }
+    return decodePart(fields(item, `${path}[${at}]`), `${path}[${at}]`)
+  })
+}
+
+function decodePart(part: Fields, path: string): Part {
+  const type = text(part['type'], `${path}.type`)
+  const cache = cacheField(part['cache_control'], `${path}.cache_control`)
+  const rest = restOf(part, KNOWN_PART)
+  const marks = { ...(cache === undefined ? {} : { cache }), ...(rest === NONE ? {} : { rest }) }
+  if (type === 'text') return { type: 'text', text: text(part['text'], `${path}.text`), ...marks }
+  if (type === 'refusal') return { type: 'text', text: text(part['refusal'], `${path}.refusal`) }
+  if (type === 'image_url') {
+    const image = fields(part['image_url'], `${path}.image_url`)
+    const detail = optionalText(image['detail'], `${path}.image_url.detail`)
+    const source = imageFromUrl(image['url'], `${path}.image_url.url`)
+    return { type: 'image', source, ...(detail === undefined ? {} : { detail }), ...marks }
+  }
+  if (type === 'file')
+    throw unsupported(path, 'documents do not leave whole: send their text, or put them into a collection')
+  throw unsupported(path, `content of type \`${type.slice(0, 40)}\` is not carried, send text or images`)
+}
+
+/** What the model thought in this turn, as an earlier answer gave it out. */
+function decodeThoughts(value: unknown, path: string): Part[] {
+  if (value === undefined || value === null) return []
+  return list(value, path).flatMap((item, at): Part[] => {
+    const detail = fields(item, `${path}[${at}]`)
+    const named = optionalText(detail['format'], `${path}[${at}].format`) ?? ''
+    const family = named === 'anthropic' || named === 'gemini' ? named : ''
+    const thought = optionalText(detail['text'], `${path}[${at}].text`) ?? ''
+    const signature = optionalText(detail['signature'], `${path}[${at}].signature`) ?? ''
+    const data = optionalText(detail['data'], `${path}[${at}].data`) ?? ''
+    return [{ type: 'reasoning', text: thought, signature, data, family }]
   })
 }
 
@@ -119,19 +170,28 @@ function decodeCall(call: Fields, path: string): Part {
   const called = fields(call['function'], `${path}.function`)
   return {
     type: 'tool-call',
-    id: text(call['id'], `${path}.id`),
+    ...splitId(text(call['id'], `${path}.id`)),
+    ...googleProof(call['extra_content']),
     name: text(called['name'], `${path}.function.name`),
     arguments: text(called['arguments'], `${path}.function.arguments`),
   }
 }
 
+/** Where Google's own compatible endpoint puts the proof of a call. */
+function googleProof(extra: unknown): { readonly signature?: string } {
+  const signature = asText(asRecord(asRecord(extra)?.['google'])?.['thought_signature'])
+  return signature === undefined ? {} : { signature }
+}
+
 function decodeResult(message: Fields, path: string): Part {
   const parts = decodeContent(message['content'], `${path}.content`)
+  const images = parts.flatMap((part) => (part.type === 'image' ? [part.source] : []))
   return {
     type: 'tool-result',
-    id: text(message['tool_call_id'], `${path}.tool_call_id`),
+    id: splitId(text(message['tool_call_id'], `${path}.tool_call_id`)).id,
     text: parts.map((part) => (part.type === 'text' ? part.text : '')).join(''),
     isError: false,
+    ...(images.length === 0 ? {} : { images }),
   }
 }
 
@@ -154,7 +214,33 @@ function decodeTool(tool: Fields, path: string): Tool {
         ? { type: 'object' }
         : fields(called['parameters'], `${path}.function.parameters`),
   }
-  return rest === NONE ? decoded : { ...decoded, rest }
+  const strict = optionalFlagOrNone(called['strict'], `${path}.function.strict`)
+  const cache = cacheField(tool['cache_control'], `${path}.cache_control`)
+  return {
+    ...decoded,
+    ...(strict === undefined ? {} : { strict }),
+    ...(cache === undefined ? {} : { cache }),
+    ...(rest === NONE ? {} : { rest }),
+  }
+}
+
+function decodeFormat(value: unknown): OutputFormat | undefined {
+  if (value === undefined || value === null) return undefined
+  const format = fields(value, 'response_format')
+  const type = text(format['type'], 'response_format.type')
+  if (type === 'text') return undefined
+  if (type === 'json_object') return { type: 'json' }
+  if (type !== 'json_schema') throw wrong('response_format.type', 'text, json_object or json_schema')
+  return schemaField(fields(format['json_schema'], 'response_format.json_schema'), 'response_format.json_schema')
+}
+
+function decodeLogprobs(request: Fields): number | undefined {
+  const top = optionalNumber(request['top_logprobs'], 'top_logprobs', { min: 0, max: 20, whole: true })
+  if (!optionalFlag(request['logprobs'], 'logprobs')) {
+    if (top !== undefined && top > 0) throw wrong('logprobs', 'true where `top_logprobs` is given')
+    return undefined
+  }
+  return top ?? 0
 }
 
 function decodeChoice(value: unknown): ToolChoice | undefined {
@@ -182,7 +268,15 @@ function decodeSampling(request: Fields): Ask['sampling'] {
     whole: true,
   })
   const stop = decodeStop(request['stop'])
+  const topK = optionalNumber(request['top_k'], 'top_k', { min: -1, max: 1_000_000, whole: true })
+  const frequencyPenalty = optionalNumber(request['frequency_penalty'], 'frequency_penalty', { min: -2, max: 2 })
+  const presencePenalty = optionalNumber(request['presence_penalty'], 'presence_penalty', { min: -2, max: 2 })
+  const n = optionalNumber(request['n'], 'n', { min: 1, max: MAX_CHOICES, whole: true })
   return {
+    ...(topK === undefined ? {} : { topK }),
+    ...(frequencyPenalty === undefined ? {} : { frequencyPenalty }),
+    ...(presencePenalty === undefined ? {} : { presencePenalty }),
+    ...(n === undefined ? {} : { n }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),

@@ -1,13 +1,12 @@
 import type { WireDialect } from '#wire/dialect.ts'
 import { decode } from './decode.ts'
 import { streamEncoder, wholeEncoder } from './encode.ts'
-import { error, streamError } from './error.ts'
+import { error } from './error.ts'
 
 export const openaiChat: WireDialect = {
   dialect: 'openai-chat',
   decode,
   error,
-  streamError,
   streamEncoder,
   wholeEncoder,
 }

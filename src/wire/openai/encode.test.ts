@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Batch, Event } from '#contract/event.ts'
+import { testAsk } from '#contract/test-ask.ts'
 import { REFUSALS, Refusal, type RefusalCode } from '#contract/refusal.ts'
 import type { AnswerFacts } from '#wire/dialect.ts'
 import { streamEncoder, wholeEncoder } from './encode.ts'
-import { ERROR_TYPES, error, streamError } from './error.ts'
+import { ERROR_TYPES, error } from './error.ts'
 
 const SOURCE = { collection: 'docs', document: 'leave.md', title: 'Leave', heading: '', page: 0, start: 0, end: 9 }
 const ANSWER: AnswerFacts = {
@@ -13,7 +14,9 @@ const ANSWER: AnswerFacts = {
   target: 'vllm',
   createdEpochS: 7,
   includeUsage: true,
+  ask: testAsk(),
   sources: [],
+  isStored: false,
 }
 const USAGE = { input: 5, cachedRead: 2, cachedWrite: 1, output: 3, reasoning: 4 }
 const WIRE_USAGE = {
@@ -38,8 +41,8 @@ const EVENTS: readonly Event[] = [
 ]
 
 function streamed(answer: AnswerFacts, batches: readonly Batch[]): string {
-  const encode = streamEncoder(answer)
-  return batches.map((batch) => encode(batch)).join('')
+  const encoder = streamEncoder(answer)
+  return batches.map((batch) => encoder.push(batch)).join('')
 }
 
 function whole(answer: AnswerFacts, batches: readonly Batch[]): unknown {
@@ -85,7 +88,7 @@ test('how events came together makes no difference', () => {
   const apart = EVENTS.map((event) => [event])
   assert.equal(streamed(ANSWER, apart), streamed(ANSWER, [EVENTS]))
   assert.deepEqual(whole(ANSWER, apart), whole(ANSWER, [EVENTS]))
-  assert.equal(streamEncoder(ANSWER)([]), '')
+  assert.equal(streamEncoder(ANSWER).push([]), '')
 })
 
 test('usage is sent to clients that asked for it only', () => {
@@ -178,6 +181,6 @@ test('an error has the body of the dialect, also inside a stream, where nothing 
     },
   }
   assert.deepEqual(JSON.parse(error(refusal, 'req-1')), body)
-  assert.deepEqual(chunks(streamError(refusal, 'req-1')), [body])
+  assert.deepEqual(chunks(streamEncoder(ANSWER).fail(refusal)), [body])
   assert.match(error(new Refusal('INTERNAL', 'x'), 'req-1'), /"param":null/)
 })

@@ -1,24 +1,34 @@
-import type { Batch, FinishReason, Usage } from '#contract/event.ts'
+import type { Batch, Event, FinishReason, TokenLogprob, Usage } from '#contract/event.ts'
 import { unreachable } from '#kit/unreachable.ts'
-import { type AnswerFacts, answerNote } from '#wire/dialect.ts'
+import { type AnswerFacts, type StreamEncoder, type WholeEncoder, answerNote } from '#wire/dialect.ts'
+import { carriedId } from '#wire/proofs.ts'
+import { error } from './error.ts'
 
 const FINISH: Readonly<Record<FinishReason, string>> = {
   stop: 'stop',
   length: 'length',
   'tool-calls': 'tool_calls',
   'content-filter': 'content_filter',
+  refusal: 'content_filter',
 }
 
 /** Chunks are put together from text: the parts that never change are built once an answer. */
-export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
+export function streamEncoder(answer: AnswerFacts): StreamEncoder {
   const head = `data: {"id":"chatcmpl-${answer.requestId}","object":"chat.completion.chunk","created":${answer.createdEpochS},"model":${JSON.stringify(answer.alias)},`
+  const begun = new Set([0])
   const choice = (index: number, delta: string): string =>
+    (begun.has(index) ? '' : role(index)) +
     `${head}"choices":[{"index":${index},"delta":${delta},"finish_reason":null}]}\n\n`
+  // The first says who speaks; the others of several answers say so when they begin.
+  const role = (index: number): string => {
+    begun.add(index)
+    return choice(index, '{"role":"assistant","content":""}')
+  }
   let usage: Usage | undefined
   const encodeOne = (event: Batch[number]): string => {
     switch (event.type) {
       case 'start':
-        return choice(0, '{"role":"assistant","content":""}')
+        return role(0)
       case 'text-delta':
         return choice(event.choice, `{"content":${JSON.stringify(event.text)}}`)
       case 'reasoning-delta':
@@ -26,7 +36,7 @@ export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
       case 'tool-call-start':
         return choice(
           event.choice,
-          `{"tool_calls":[{"index":${event.index},"id":${JSON.stringify(event.id)},"type":"function","function":{"name":${JSON.stringify(event.name)},"arguments":""}}]}`,
+          `{"tool_calls":[{"index":${event.index},"id":${JSON.stringify(carriedId(event.id, event.signature))},"type":"function","function":{"name":${JSON.stringify(event.name)},"arguments":""}}]}`,
         )
       case 'tool-call-delta':
         return choice(
@@ -35,6 +45,15 @@ export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
         )
       case 'finish':
         return `${head}"choices":[{"index":${event.choice},"delta":{},"finish_reason":"${FINISH[event.reason]}"}],"thinplane":${JSON.stringify(answerNote(answer))}}\n\n`
+      case 'reasoning-signature':
+        return choice(event.choice, `{"reasoning_details":[${JSON.stringify(signatureDetail(event))}]}`)
+      case 'reasoning-sealed':
+        return choice(event.choice, `{"reasoning_details":[${JSON.stringify(sealedDetail(event))}]}`)
+      case 'logprobs':
+        return `${head}"choices":[{"index":${event.choice},"delta":{},"logprobs":${JSON.stringify({ content: event.tokens, refusal: null })},"finish_reason":null}]}\n\n`
+      case 'embedding':
+      case 'token-count':
+        return ''
       case 'usage':
         usage = event.usage
         return ''
@@ -44,27 +63,48 @@ export function streamEncoder(answer: AnswerFacts): (batch: Batch) => string {
         return unreachable(event)
     }
   }
-  return (batch) => {
-    let text = ''
-    for (const event of batch) text += encodeOne(event)
-    return text
+  return {
+    push: (batch) => {
+      let text = ''
+      for (const event of batch) text += encodeOne(event)
+      return text
+    },
+    // Clients raise it as an error; no `[DONE]` follows, so a cut answer can not be taken for a whole one.
+    fail: (refusal) => `data: ${error(refusal, answer.requestId)}\n\n`,
   }
+}
+
+/** What a client gives back with its history, so that the model may go on from what it thought. */
+function signatureDetail({ signature, family }: Extract<Event, { type: 'reasoning-signature' }>) {
+  return { type: 'reasoning.text', format: family, signature }
+}
+
+function sealedDetail({ data, family }: Extract<Event, { type: 'reasoning-sealed' }>) {
+  return { type: 'reasoning.encrypted', format: family, data }
+}
+
+/** The proofs of an answer, the first with the text that it proves; in a stream the text is in `reasoning`. */
+function withThought(details: readonly object[], reasoning: string): object[] {
+  const [first, ...others] = details
+  return first !== undefined && 'signature' in first ? [{ ...first, text: reasoning }, ...others] : [...details]
 }
 
 interface WholeChoice {
   text: string
   reasoning: string
+  readonly details: object[]
+  readonly logprobs: TokenLogprob[]
   readonly calls: Map<number, { id: string; name: string; arguments: string }>
   finish: FinishReason
 }
 
-export function wholeEncoder(answer: AnswerFacts) {
+export function wholeEncoder(answer: AnswerFacts): WholeEncoder {
   const choices = new Map<number, WholeChoice>()
   let usage: Usage | undefined
   const choiceOf = (index: number): WholeChoice => {
     let choice = choices.get(index)
     if (choice === undefined) {
-      choice = { text: '', reasoning: '', calls: new Map(), finish: 'stop' }
+      choice = { text: '', reasoning: '', details: [], logprobs: [], calls: new Map(), finish: 'stop' }
       choices.set(index, choice)
     }
     return choice
@@ -75,11 +115,18 @@ export function wholeEncoder(answer: AnswerFacts) {
         if (event.type === 'text-delta') choiceOf(event.choice).text += event.text
         else if (event.type === 'reasoning-delta') choiceOf(event.choice).reasoning += event.text
         else if (event.type === 'tool-call-start')
-          choiceOf(event.choice).calls.set(event.index, { id: event.id, name: event.name, arguments: '' })
+          choiceOf(event.choice).calls.set(event.index, {
+            id: carriedId(event.id, event.signature),
+            name: event.name,
+            arguments: '',
+          })
         else if (event.type === 'tool-call-delta') {
           const call = choiceOf(event.choice).calls.get(event.index)
           if (call !== undefined) call.arguments += event.arguments
-        } else if (event.type === 'finish') choiceOf(event.choice).finish = event.reason
+        } else if (event.type === 'reasoning-signature') choiceOf(event.choice).details.push(signatureDetail(event))
+        else if (event.type === 'reasoning-sealed') choiceOf(event.choice).details.push(sealedDetail(event))
+        else if (event.type === 'logprobs') choiceOf(event.choice).logprobs.push(...event.tokens)
+        else if (event.type === 'finish') choiceOf(event.choice).finish = event.reason
         else if (event.type === 'usage') usage = event.usage
       }
     },
@@ -97,7 +144,7 @@ export function wholeEncoder(answer: AnswerFacts) {
   }
 }
 
-function wholeChoice(index: number, { text, reasoning, calls, finish }: WholeChoice): object {
+function wholeChoice(index: number, { text, reasoning, details, logprobs, calls, finish }: WholeChoice): object {
   const toolCalls = [...calls.values()].map(({ id, name, arguments: args }) => ({
     id,
     type: 'function',
@@ -110,9 +157,10 @@ function wholeChoice(index: number, { text, reasoning, calls, finish }: WholeCho
       content: text === '' && toolCalls.length > 0 ? null : text,
       refusal: null,
       ...(reasoning === '' ? {} : { reasoning }),
+      ...(details.length === 0 ? {} : { reasoning_details: withThought(details, reasoning) }),
       ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls }),
     },
-    logprobs: null,
+    logprobs: logprobs.length === 0 ? null : { content: logprobs, refusal: null },
     finish_reason: FINISH[finish],
   }
 }

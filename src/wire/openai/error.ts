@@ -18,8 +18,11 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   CONTEXT_FORBIDDEN: 'permission_error',
   CONTEXT_UNKNOWN: 'invalid_request_error',
   CONTEXT_UNAVAILABLE: 'server_error',
+  RECALL_UNKNOWN: 'invalid_request_error',
   ROUTE_UNKNOWN_MODEL: 'invalid_request_error',
   ROUTE_NO_TARGET: 'server_error',
+  INFER_UNSUPPORTED: 'invalid_request_error',
+  INFER_FILTERED: 'invalid_request_error',
   INFER_REJECTED: 'invalid_request_error',
   INFER_THROTTLED: 'rate_limit_error',
   INFER_TIMEOUT: 'server_error',
@@ -43,9 +46,4 @@ export function error(refusal: Refusal, requestId: string): string {
       request_id: requestId,
     },
   })
-}
-
-/** An event that clients raise as an error; no `[DONE]` follows, so a cut answer can not be taken for a whole one. */
-export function streamError(refusal: Refusal, requestId: string): string {
-  return `data: ${error(refusal, requestId)}\n\n`
 }

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import Anthropic from '@anthropic-ai/sdk'
+import { withPlane } from '../plane.ts'
+
+test('count_tokens: an estimate says that it is one, and grows with the text', async () => {
+  await withPlane({}, async (plane) => {
+    const client = new Anthropic({ baseURL: plane.url, apiKey: plane.key, maxRetries: 0 })
+    const count = (content: string) =>
+      client.messages.countTokens({ model: 'chat', messages: [{ role: 'user', content }] })
+    const short = await count('hi')
+    const long = await count('word '.repeat(1000))
+    assert.ok(short.input_tokens > 0 && long.input_tokens > 1000 && long.input_tokens < 2000)
+    assert.equal((long as { thinplane?: { estimated?: boolean } }).thinplane?.estimated, true)
+  })
+})
+
+test('models: in the shape of the client that asks', async () => {
+  await withPlane({}, async (plane) => {
+    const client = new Anthropic({ baseURL: plane.url, apiKey: plane.key, maxRetries: 0 })
+    const ids: string[] = []
+    for await (const { id, type } of client.models.list()) ids.push(`${type} ${id}`)
+    assert.deepEqual(ids.toSorted(), ['model assistant', 'model chat', 'model embeddings'])
+    assert.equal((await client.models.retrieve('chat')).id, 'chat')
+  })
+})
+
+test('a tool that a server was made to call ends with `tool_use`, whatever the server says', async () => {
+  await withPlane({}, async (plane) => {
+    const client = new Anthropic({ baseURL: plane.url, apiKey: plane.key, maxRetries: 0 })
+    const ask = {
+      model: 'chat',
+      max_tokens: 100,
+      messages: [{ role: 'user', content: 'Find invoice 4711' }],
+      tools: [{ name: 'find_invoice', input_schema: { type: 'object', properties: { number: { type: 'string' } } } }],
+      tool_choice: { type: 'tool', name: 'find_invoice' },
+    } satisfies Anthropic.MessageCreateParamsNonStreaming
+    assert.equal((await client.messages.create(ask)).stop_reason, 'tool_use')
+    assert.equal((await client.messages.stream(ask).finalMessage()).stop_reason, 'tool_use')
+  })
+})
