@@ -114,7 +114,9 @@ test('a shared call that fails fails for each of them, and the next goes on', as
 test('requests that ask for other vectors, and calls in a caller’s own name, do not share', () => {
   const batches = new EmbedBatches()
   const { calls, call } = slowTarget()
-  const own = testTarget({ credential: { kind: 'token', isPersonal: true, source: { token: () => ({ reveal: () => '' }) } } })
+  const own = testTarget({
+    credential: { kind: 'token', isPersonal: true, source: { token: () => ({ reveal: () => '' }) } },
+  })
   for (let at = 0; at < 6; at += 1) void batches.ask(own, embedAsk('x'), trip(), call)
   assert.equal(calls.length, 6)
   for (let at = 0; at < 6; at += 1) void batches.ask(TARGET, { ...embedAsk('x'), dimensions: at + 1 }, trip(), call)

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import type { SimCloudsOptions } from '#simclouds/options.ts'
 import { type SimClouds, startSimClouds } from '#simclouds/start.ts'
 import { examine } from './examine.ts'
+import { probeOf } from './reach.ts'
 import { isBroken, report } from './report.ts'
 import type { Chain } from './walk.ts'
 
@@ -320,3 +321,18 @@ test('a secret that is missing is named by its reference', () =>
         'identity: {kind: entra-client, issuer: contoso, scope: api://aws-federation/.default, clientId: x, secret: {env: NOT_SET}}',
       ),
   ))
+
+test('each kind of target is asked at its own place, for nothing that costs', () => {
+  const asked = (provider: string, endpoint: string): string => {
+    const { method, url } = probeOf({ provider, endpoint, model: 'm:1' })
+    return `${method} ${url}`
+  }
+  const vertex = 'https://us-east4-aiplatform.googleapis.com/v1/projects/p/locations/us-east4'
+  assert.equal(asked('openai-compatible', 'http://a'), 'GET http://a/v1/models')
+  assert.equal(asked('openai', 'http://a'), 'GET http://a/v1/models')
+  assert.equal(asked('azure-openai', 'http://a'), 'GET http://a/openai/v1/models')
+  assert.equal(asked('anthropic', 'http://a'), 'GET http://a/v1/models')
+  assert.equal(asked('bedrock', 'http://a'), 'POST http://a/model/m%3A1/converse')
+  assert.equal(asked('vertex-gemini', vertex), `POST ${vertex}/publishers/google/models/m:1:countTokens`)
+  assert.equal(asked('vertex-claude', vertex), `POST ${vertex}/publishers/anthropic/models/count-tokens:rawPredict`)
+})
