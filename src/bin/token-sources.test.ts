@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { type Cross, CrossFault, type CrossRequest } from '#contract/crossing.ts'
 import { type Problem, parseConfig } from '#config/load.ts'
 import { resolveCredential } from '#config/secrets.ts'
+import { Secret } from '#kit/secret.ts'
 import { ownTrip } from './own-trip.ts'
 import { tokenSourcesOf } from './token-sources.ts'
 
@@ -118,6 +119,33 @@ test('a workload without a token file is told where it is taken from', async () 
   ])
   const set = await ask([`${AWS}, region: us-east-1, ${WORKLOAD}`], { AZURE_FEDERATED_TOKEN_FILE: '/var/run/token' })
   assert.deepEqual(set.problems, [])
+})
+
+test('a source outlives a reload while nothing that it was made from has changed, its secret included', () => {
+  const config = (region: string) =>
+    parseConfig(
+      `
+identity: {issuers: [{kind: entra, name: contoso, region: ${region}, tenants: [11111111-2222-4333-8444-555555555555], audiences: [a]}]}
+guard: {profiles: {balanced: {managed: off}}}
+targets: {t: {provider: bedrock, place: {cloud: aws, region: us-east-1}, endpoint: http://t, model: m}}
+aliases: {chat: {targets: [t]}}
+`,
+      'thinplane.yaml',
+    )
+  const options = {
+    cross: () => Promise.reject(new CrossFault('connect', 'out')),
+    environment: {},
+    resolve: (path: string) => path,
+    problems: [],
+  }
+  const wanted = { kind: 'entra-client', issuer: 'contoso', scope: 's', clientId: 'c', secret: { env: 'E' } } as const
+  const before = tokenSourcesOf(config('eastus'), options)
+  const source = before.identity(wanted, new Secret('one'), 'x')
+  const after = (region: string, secret: string) =>
+    tokenSourcesOf(config(region), { ...options, last: before.pool }).identity(wanted, new Secret(secret), 'x')
+  assert.equal(after('eastus', 'one'), source)
+  assert.notEqual(after('eastus', 'two'), source)
+  assert.notEqual(after('westus', 'one'), source)
 })
 
 test('the example of the guide is a configuration', () => {
