@@ -478,15 +478,7 @@ const price = z
 const target = z
   .strictObject({
     provider: z
-      .enum([
-        'openai-compatible',
-        'openai',
-        'azure-openai',
-        'anthropic',
-        'bedrock',
-        'vertex-claude',
-        'vertex-gemini',
-      ])
+      .enum(['openai-compatible', 'openai', 'azure-openai', 'anthropic', 'bedrock', 'vertex-claude', 'vertex-gemini'])
       .describe('Wire format of the target.'),
     place,
     endpoint: url.describe(

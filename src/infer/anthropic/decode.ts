@@ -69,8 +69,7 @@ function step(state: State, event: Fields, events: Event[]): void {
   const at = asCount(event['index'])
   if (type === 'message_start') messageStart(state, asRecord(event['message']) ?? {}, events)
   else if (type === 'content_block_start') blockStart(state, at, asRecord(event['content_block']) ?? {}, events)
-  else if (type === 'content_block_delta')
-    blockDelta(state.blocks.get(at), asRecord(event['delta']) ?? {}, events)
+  else if (type === 'content_block_delta') blockDelta(state.blocks.get(at), asRecord(event['delta']) ?? {}, events)
   else if (type === 'content_block_stop') blockStop(state, at, events)
   else if (type === 'message_delta') messageDelta(state, event, events)
   else if (type === 'message_stop') messageStop(state, events)
@@ -92,7 +91,8 @@ function blockStart(state: State, at: number, block: Fields, events: Event[]): v
     events.push({ type: 'tool-call-start', choice: 0, index: open.tool, id, name: asText(block['name']) ?? '' })
   } else if (type === 'redacted_thinking') {
     const data = asText(block['data'])
-    if (data !== undefined && data !== '') events.push({ type: 'reasoning-sealed', choice: 0, data, family: 'anthropic' })
+    if (data !== undefined && data !== '')
+      events.push({ type: 'reasoning-sealed', choice: 0, data, family: 'anthropic' })
   } else blockDelta(open, block, events)
 }
 

@@ -13,7 +13,15 @@ import { type Block, turns } from './messages.ts'
 /** Longest answer in tokens where the caller sets no bound: the service wants one, and every Claude takes this one. */
 export const DEFAULT_MAX_TOKENS = 8192
 
-const CARRIED: ReadonlySet<Feature> = new Set<Feature>(['topK', 'schema', 'reasoning', 'parallelTools', 'cache', 'betas', 'rest'])
+const CARRIED: ReadonlySet<Feature> = new Set<Feature>([
+  'topK',
+  'schema',
+  'reasoning',
+  'parallelTools',
+  'cache',
+  'betas',
+  'rest',
+])
 
 /** Anthropic's `POST /v1/messages`, in the flavour of who serves it. */
 export function encoder(flavour: Flavour): (screened: Screened, target: Target) => EncodedRequest {

@@ -11,7 +11,7 @@ export class ToolIds {
 
   /** The id of a call. The same history gives the same ids, so that caches hold. */
   forCall(id: string): string {
-    const legal = LEGAL.test(id) ? id : `tp_${Buffer.from(id, 'utf8').toString('base64url')}`
+    const legal = legalId(id)
     let free = legal
     for (let again = 2; this.#taken.has(free); again += 1) free = `${legal}-${again}`
     this.#taken.add(free)
@@ -21,6 +21,10 @@ export class ToolIds {
 
   /** The id in a result: that of the latest call by this id. */
   forResult(id: string): string {
-    return this.#latest.get(id) ?? (LEGAL.test(id) ? id : `tp_${Buffer.from(id, 'utf8').toString('base64url')}`)
+    return this.#latest.get(id) ?? legalId(id)
   }
+}
+
+function legalId(id: string): string {
+  return LEGAL.test(id) ? id : `tp_${Buffer.from(id, 'utf8').toString('base64url')}`
 }

@@ -62,8 +62,7 @@ function turns(messages: readonly Message[], target: Target): Turn[] {
     if (last?.role === role) last.content.push(...content)
     else if (content.length > 0) merged.push({ role, content: [...content] })
   }
-  if (merged[0]?.role === 'assistant')
-    merged.unshift({ role: 'user', content: [{ text: OPENING }] })
+  if (merged[0]?.role === 'assistant') merged.unshift({ role: 'user', content: [{ text: OPENING }] })
   return merged
 }
 
@@ -71,9 +70,7 @@ function turns(messages: readonly Message[], target: Target): Turn[] {
 function blocks({ role, parts }: Message, target: Target): object[] {
   if (role === 'system')
     return parts.flatMap((part) =>
-      part.type === 'text' && part.text.trim() !== ''
-        ? [{ text: reminder(part.text) }]
-        : [],
+      part.type === 'text' && part.text.trim() !== '' ? [{ text: reminder(part.text) }] : [],
     )
   return [
     ...parts.flatMap((part) => (part.type === 'reasoning' ? thought(part, target) : [])),

@@ -65,7 +65,8 @@ function modelParts({ parts }: Message, calls: CallNames): GeminiPart[] {
     ...shown.map((part) => ({ text: part.type === 'text' ? part.text : '' })),
   ]
   // A proof without a thought came with the text, or behind it.
-  for (const part of parts) if (part.type === 'reasoning' && part.text === '') proveText(encoded, part, shown.length > 0)
+  for (const part of parts)
+    if (part.type === 'reasoning' && part.text === '') proveText(encoded, part, shown.length > 0)
   return [...encoded, ...parts.flatMap((part) => (part.type === 'tool-call' ? [callPart(part, calls)] : []))]
 }
 

@@ -30,9 +30,7 @@ class StreamDecoder implements Decoder {
 
   constructor(wanted: number) {
     this.#state = newState(wanted)
-    this.#wanted = wanted
   }
-  readonly #wanted: number
 
   push(bytes: Uint8Array): Event[] {
     this.#begin(bytes)
@@ -56,7 +54,7 @@ class StreamDecoder implements Decoder {
     if (first === undefined) return
     this.#begun = true
     if (first !== 0x5b && first !== 0x7b) return
-    this.#document = new DocumentDecoder((body) => readWhole(body, this.#wanted))
+    this.#document = new DocumentDecoder((body) => readWhole(body, this.#state.wanted))
   }
 }
 

@@ -20,9 +20,13 @@ export function error(answer: ErrorAnswer, target: Target): Refusal {
     return new Refusal('INFER_TIMEOUT', `${name} timed out (${answer.status})`, facts)
   // A precondition that fails is the project's: a location without the model, an account without billing.
   const isRejected = (answer.status === 400 || answer.status === 413) && status !== 'FAILED_PRECONDITION'
-  if (isRejected) return new Refusal('INFER_REJECTED', `${name} rejected the request: ${reasonOf(fields) ?? answer.status}`)
+  if (isRejected)
+    return new Refusal('INFER_REJECTED', `${name} rejected the request: ${reasonOf(fields) ?? answer.status}`)
   // 401, 403 and 404 are our own configuration at the target, never the caller's credential.
-  return new Refusal('INFER_UNAVAILABLE', `${name} answered ${answer.status}${status === undefined ? '' : ` (${status})`}`)
+  return new Refusal(
+    'INFER_UNAVAILABLE',
+    `${name} answered ${answer.status}${status === undefined ? '' : ` (${status})`}`,
+  )
 }
 
 /** An error inside a stream that began with 200. */

@@ -57,7 +57,9 @@ function withDefinitions(schema: Schema, cleaned: Schema, depth: number): Schema
 }
 
 function cleanNamed(value: unknown, depth: number): Schema {
-  return Object.fromEntries(Object.entries(asRecord(value) ?? {}).map(([name, inner]) => [name, clean(inner, depth + 1)]))
+  return Object.fromEntries(
+    Object.entries(asRecord(value) ?? {}).map(([name, inner]) => [name, clean(inner, depth + 1)]),
+  )
 }
 
 /** Definitions stand under their newer name. */

@@ -26,7 +26,8 @@ function levelOf(reasoning: ReasoningAsk, model: string): object {
   if (forbidsThinking(reasoning)) return { thinkingLevel: least }
   if (reasoning.effort === 'minimal') return { thinkingLevel: least }
   if (reasoning.adaptive === true && reasoning.effort === undefined && reasoning.budget === undefined) return {}
-  const budget = reasoning.effort === undefined ? thinkingBudget(reasoning) : thinkingBudget({ effort: reasoning.effort })
+  const budget =
+    reasoning.effort === undefined ? thinkingBudget(reasoning) : thinkingBudget({ effort: reasoning.effort })
   if (budget <= 1024) return { thinkingLevel: 'LOW' }
   // The first 3 Pro knows two levels only.
   if (budget <= 8192 && !model.includes('gemini-3-pro')) return { thinkingLevel: 'MEDIUM' }
