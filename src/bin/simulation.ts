@@ -24,6 +24,8 @@ const Simulation = z.strictObject({
     .strictObject({ ...pace, bearer: z.string().optional(), models: z.array(z.string().min(1)).min(1).optional() })
     .optional(),
   bedrock: z.strictObject({ ...pace, region: z.string().optional() }).optional(),
+  anthropic: z.strictObject(pace).optional(),
+  vertex: z.strictObject(pace).optional(),
   faults: z.array(FaultSchema).optional(),
 })
 

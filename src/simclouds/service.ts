@@ -11,6 +11,8 @@ export const SERVICE_NAMES = [
   'logs-ingestion',
   's3',
   'language',
+  'anthropic',
+  'vertex',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]

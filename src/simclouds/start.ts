@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { rttMs } from '#planner/rtt.ts'
+import { anthropic } from './anthropic.ts'
 import { bedrock } from './bedrock.ts'
 import { cloudRun } from './cloud-run.ts'
 import { contentSafety } from './content-safety.ts'
@@ -17,6 +18,7 @@ import { RequestLog } from './request-log.ts'
 import { serve } from './serve.ts'
 import { SERVICE_NAMES, type Service, type ServiceName } from './service.ts'
 import { switchboard } from './switchboard.ts'
+import { vertex } from './vertex.ts'
 
 /** The simulated clouds while they run. */
 export interface SimClouds {
@@ -57,6 +59,8 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
     logsIngestion(settings.places['logs-ingestion'], settings.logsIngestion, tokenChecker(directory)),
   s3: ({ settings }) => s3(settings.places.s3, settings.s3),
   language: ({ settings, directory }) => language(settings.places.language, settings.language, tokenChecker(directory)),
+  anthropic: ({ settings }) => anthropic(settings.places.anthropic, settings.anthropic),
+  vertex: ({ settings }) => vertex(settings.places.vertex, settings.vertex),
 }
 
 /**
@@ -156,5 +160,7 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     'logs-ingestion': valueOf('logs-ingestion'),
     s3: valueOf('s3'),
     language: valueOf('language'),
+    anthropic: valueOf('anthropic'),
+    vertex: valueOf('vertex'),
   }
 }
