@@ -4,6 +4,9 @@ import { ClaudeProblem, readClaudeRequest } from './claude-request.ts'
 import type { AnthropicOptions } from './options.ts'
 import { json, type BodyReply, type Reply, type Service, type SimRequest } from './service.ts'
 
+/** The version that most send, and the one that the SDK sends from 1.0 on. */
+const VERSIONS: ReadonlySet<string> = new Set(['2023-06-01', '2026-10-21'])
+
 const TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
   401: 'authentication_error',
@@ -71,9 +74,12 @@ function reply(request: SimRequest, options: AnthropicOptions): Reply | Promise<
 }
 
 function checkHeaders({ headers }: SimRequest, { apiKey, betas }: AnthropicOptions): BodyReply | undefined {
-  if (headers['x-api-key'] === undefined) return claudeError(401, 'x-api-key header is required')
-  if (headers['x-api-key'] !== apiKey) return claudeError(401, 'invalid x-api-key')
-  if (headers['anthropic-version'] !== '2023-06-01') return claudeError(400, 'anthropic-version: header is required')
+  // Newer clients send the key as a bearer.
+  const key = headers['x-api-key'] ?? /^Bearer (.+)$/.exec(headers['authorization'] ?? '')?.[1]
+  if (key === undefined) return claudeError(401, 'x-api-key header is required')
+  if (key !== apiKey) return claudeError(401, 'invalid x-api-key')
+  if (!VERSIONS.has(headers['anthropic-version'] ?? ''))
+    return claudeError(400, 'anthropic-version: header is required')
   const sent = (headers['anthropic-beta'] ?? '').split(',').flatMap((flag) => (flag.trim() === '' ? [] : [flag.trim()]))
   return checkBetas(sent, betas)
 }

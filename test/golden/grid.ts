@@ -54,7 +54,7 @@ export function requestSheets(): readonly Sheet[] {
 function requestsOf(dialect: WireDialect, body: object): object {
   return orRefusal(() => {
     const ask = dialect.decode(JSON.stringify(body))
-    const sent = TARGETS.map((name) => [name, orRefusal(() => requestOf(name, { ask } as Screened))])
+    const sent = TARGETS.map((name) => [name, orRefusal(() => requestOf(name, { ask } as Screened))] as const)
     return withoutRepeats(Object.fromEntries(sent))
   })
 }

@@ -10,7 +10,7 @@ import { limitMarks, mark } from './cache-marks.ts'
 import type { Call, Flavour } from './flavour.ts'
 import { type Block, turns } from './messages.ts'
 
-/** Longest answer in tokens where the caller sets no bound: the service wants one, and every Claude takes this one. */
+/** Longest answer in tokens where the caller sets no bound: the service wants one, and every Claude since 3.5 takes it. */
 export const DEFAULT_MAX_TOKENS = 8192
 
 const CARRIED: ReadonlySet<Feature> = new Set<Feature>([
@@ -41,7 +41,7 @@ export function encoder(flavour: Flavour): (screened: Screened, target: Target) 
       ...rest,
       ...flavour.head(target, call),
       ...conversation(ask, target, { flavour, isOwn, dropped }),
-      ...outputOf(ask, rest, thinking),
+      ...outputOf(ask, rest, shown(thinking, ask, flavour)),
       ...(call === 'count' ? {} : answerFields(ask, target, thinking)),
       ...(betas.length > 0 && flavour.betasIn === 'body' ? { anthropic_beta: betas } : {}),
     }
@@ -130,6 +130,12 @@ function encodeChoice(choice: ToolChoice, parallelTools: boolean | undefined): o
   const single = parallelTools === false ? { disable_parallel_tool_use: true } : {}
   if (choice === 'auto') return { type: 'auto', ...single }
   return choice === 'required' ? { type: 'any', ...single } : { type: 'tool', name: choice.name, ...single }
+}
+
+/** With the summary of the thoughts, or without, where the caller says. */
+function shown(thinking: ClaudeThinking, { reasoning }: Ask, { display }: Flavour): ClaudeThinking {
+  if (!display || thinking.thinking === undefined || reasoning?.hidden === undefined) return thinking
+  return { ...thinking, thinking: { ...thinking.thinking, display: reasoning.hidden ? 'omitted' : 'summarized' } }
 }
 
 /** `thinking` and `output_config`; what the caller of the same format put there beside stays. */

@@ -17,6 +17,8 @@ export interface Flavour {
   readonly rest: ReadonlySet<string> | undefined
   /** Whether tools may have fields beyond name, description, schema and `strict`. */
   readonly toolRest: boolean
+  /** Whether `thinking.display` is known there. */
+  readonly display: boolean
   /** Whether it fetches images itself. */
   readonly imageUrls: boolean
 }

@@ -2,10 +2,10 @@ import type { ImageSource, Message, Part, PartOf } from '#contract/ask.ts'
 import type { Target } from '#contract/target.ts'
 import { unsupportedBy } from '#infer/carry.ts'
 import { isClaudeProof } from '#infer/claude.ts'
+import { ToolIds } from '#infer/tool-ids.ts'
 import { OPENING, reminder } from '#infer/turns.ts'
 import { asRecord, parseJson } from '#kit/json.ts'
 import { type Marked, mark } from './cache-marks.ts'
-import { ToolIds } from './tool-ids.ts'
 
 export interface Turn {
   readonly role: 'user' | 'assistant'
@@ -24,9 +24,12 @@ export interface Manner {
   readonly imageUrls: boolean
 }
 
+/** Ids of calls that the service takes. */
+const TOOL_ID = /^[a-zA-Z0-9_-]+$/
+
 /** Roles have to alternate and begin with the user; results of one turn stand together, before everything else. */
 export function turns(messages: readonly Message[], manner: Manner): Turn[] {
-  const ids = new ToolIds()
+  const ids = new ToolIds(TOOL_ID)
   const merged: Turn[] = []
   for (const message of messages) {
     const role = message.role === 'assistant' ? 'assistant' : 'user'

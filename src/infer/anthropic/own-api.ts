@@ -49,5 +49,6 @@ export const OWN_API: Flavour = {
   betasIn: 'header',
   rest: undefined,
   toolRest: true,
+  display: true,
   imageUrls: true,
 }

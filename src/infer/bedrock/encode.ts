@@ -3,6 +3,7 @@ import type { Screened } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 import { type Feature, leftOut, unsupportedBy } from '#infer/carry.ts'
 import { type ClaudeThinking, claudeDropped, claudeThinking, isClaudeProof, takesSampling } from '#infer/claude.ts'
+import { ToolIds } from '#infer/tool-ids.ts'
 import { OPENING, namesInHistory, reminder, splitSystem } from '#infer/turns.ts'
 import { asRecord, parseJson } from '#kit/json.ts'
 import type { EncodedRequest } from '#infer/provider.ts'
@@ -52,12 +53,16 @@ interface Turn {
   readonly content: object[]
 }
 
+/** Ids of calls that the service takes. */
+const TOOL_ID = /^[a-zA-Z0-9_.:-]{1,64}$/
+
 /** Roles have to alternate and begin with the user; results of one turn stand together, before the text. */
 function turns(messages: readonly Message[], target: Target): Turn[] {
+  const ids = new ToolIds(TOOL_ID)
   const merged: Turn[] = []
   for (const message of messages) {
     const role = message.role === 'assistant' ? 'assistant' : 'user'
-    const content = blocks(message, target)
+    const content = blocks(message, target, ids)
     const last = merged.at(-1)
     if (last?.role === role) last.content.push(...content)
     else if (content.length > 0) merged.push({ role, content: [...content] })
@@ -67,16 +72,18 @@ function turns(messages: readonly Message[], target: Target): Turn[] {
 }
 
 /** Thoughts first, then text, then calls, as the service wants them; results stand before everything else. */
-function blocks({ role, parts }: Message, target: Target): object[] {
+function blocks({ role, parts }: Message, target: Target, ids: ToolIds): object[] {
   if (role === 'system')
     return parts.flatMap((part) =>
       part.type === 'text' && part.text.trim() !== '' ? [{ text: reminder(part.text) }] : [],
     )
   return [
     ...parts.flatMap((part) => (part.type === 'reasoning' ? thought(part, target) : [])),
-    ...parts.flatMap((part) => (part.type === 'tool-result' ? [toolResult(part, target), ...cachePoint(part)] : [])),
+    ...parts.flatMap((part) =>
+      part.type === 'tool-result' ? [toolResult(part, target, ids), ...cachePoint(part)] : [],
+    ),
     ...parts.flatMap((part) => shown(part, target)),
-    ...parts.flatMap((part) => (part.type === 'tool-call' ? [toolUse(part), ...cachePoint(part)] : [])),
+    ...parts.flatMap((part) => (part.type === 'tool-call' ? [toolUse(part, ids), ...cachePoint(part)] : [])),
   ]
 }
 
@@ -120,15 +127,15 @@ function imageBlock(source: ImageSource, target: Target): object {
   return { image: { format, source: { bytes: source.base64 } } }
 }
 
-function toolResult({ id, text, isError, images = [] }: PartOf<'tool-result'>, target: Target): object {
+function toolResult({ id, text, isError, images = [] }: PartOf<'tool-result'>, target: Target, ids: ToolIds): object {
   const content = [...(text === '' ? [] : [{ text }]), ...images.map((source) => imageBlock(source, target))]
-  return { toolResult: { toolUseId: id, content, status: isError ? 'error' : 'success' } }
+  return { toolResult: { toolUseId: ids.forResult(id), content, status: isError ? 'error' : 'success' } }
 }
 
 /** `input` has to be an object; arguments that are none are carried as they are, under a name that says so. */
-function toolUse({ id, name, arguments: text }: PartOf<'tool-call'>): object {
+function toolUse({ id, name, arguments: text }: PartOf<'tool-call'>, ids: ToolIds): object {
   const input = text.trim() === '' ? {} : (asRecord(parseJson(text)) ?? { rawInvalidInput: text })
-  return { toolUse: { toolUseId: id, name, input } }
+  return { toolUse: { toolUseId: ids.forCall(id), name, input } }
 }
 
 /** Claude takes neither temperature nor top_p while it thinks, and newer versions never do. */

@@ -35,6 +35,7 @@ const VERTEX: Flavour = {
   betasIn: 'body',
   rest: REST,
   toolRest: false,
+  display: false,
   imageUrls: false,
 }
 

@@ -26,8 +26,7 @@ export function contents(messages: readonly Message[], target: Target): Content[
   const wantsProof = geminiVersion(target.model) >= 3
   for (const [at, message] of messages.entries()) {
     const isModel = message.role === 'assistant'
-    const parts = isModel ? modelParts(message, calls) : userParts(message, target, calls)
-    if (isModel && wantsProof && at > current) proveFirstCall(parts)
+    const parts = isModel ? modelParts(message, calls, wantsProof && at > current) : userParts(message, target, calls)
     const role = isModel ? 'model' : 'user'
     const last = merged.at(-1)
     if (last?.role === role) last.parts.push(...parts)
@@ -58,7 +57,8 @@ class CallNames {
   }
 }
 
-function modelParts({ parts }: Message, calls: CallNames): GeminiPart[] {
+/** The first call of a step carries the proof for all of them. */
+function modelParts({ parts }: Message, calls: CallNames, wantsProof: boolean): GeminiPart[] {
   const shown = parts.filter((part) => part.type === 'text' && part.text.trim() !== '')
   const encoded: GeminiPart[] = [
     ...parts.flatMap((part) => (part.type === 'reasoning' && part.text !== '' ? thought(part) : [])),
@@ -67,7 +67,8 @@ function modelParts({ parts }: Message, calls: CallNames): GeminiPart[] {
   // A proof without a thought came with the text, or behind it.
   for (const part of parts)
     if (part.type === 'reasoning' && part.text === '') proveText(encoded, part, shown.length > 0)
-  return [...encoded, ...parts.flatMap((part) => (part.type === 'tool-call' ? [callPart(part, calls)] : []))]
+  const called = parts.filter((part) => part.type === 'tool-call')
+  return [...encoded, ...called.map((part, at) => callPart(part, calls, wantsProof && at === 0))]
 }
 
 /** Only what Gemini signed can be given back to it. */
@@ -81,21 +82,16 @@ function proveText(encoded: GeminiPart[], { signature, family }: PartOf<'reasoni
   encoded.push({ text: '', ...last, thoughtSignature: signature })
 }
 
-function callPart({ id, name, arguments: text, signature }: PartOf<'tool-call'>, calls: CallNames): GeminiPart {
+function callPart(
+  { id, name, arguments: text, signature = '' }: PartOf<'tool-call'>,
+  calls: CallNames,
+  wantsProof: boolean,
+): GeminiPart {
   const args = text.trim() === '' ? {} : (asRecord(parseJson(text)) ?? { rawInvalidInput: text })
-  const isProven = signature !== undefined && signature !== ''
-  const part = { functionCall: { name, args }, ...(isProven ? { thoughtSignature: signature } : {}) }
+  const proof = signature === '' && wantsProof ? NO_PROOF : signature
+  const part = { functionCall: { name, args }, ...(proof === '' ? {} : { thoughtSignature: proof }) }
   calls.called(part, id, name)
   return part
-}
-
-/** The first call of a step carries the proof for all of them. */
-function proveFirstCall(parts: GeminiPart[]): void {
-  const at = parts.findIndex((part) => part['functionCall'] !== undefined)
-  const first = parts[at]
-  if (first !== undefined && first['thoughtSignature'] === undefined)
-    // The part itself is known by its id, so it is not replaced.
-    Object.assign(first, { thoughtSignature: NO_PROOF })
 }
 
 function userParts({ role, parts }: Message, target: Target, calls: CallNames): GeminiPart[] {

@@ -39,6 +39,12 @@ for (const fault of ['MALFORMED_FUNCTION_CALL', 'UNEXPECTED_TOOL_CALL', 'MALFORM
   })
 }
 
+test('a chunk that was cut behind the reason to finish cuts the answer: its usage is lost', () => {
+  const late = sse(end('STOP'), { usageMetadata: { promptTokenCount: 4 } })
+  assert.equal(decode(late).at(-1)?.type, 'end')
+  assert.throws(() => decode(late.subarray(0, -5)), { name: 'Refusal', code: 'INFER_CUT' })
+})
+
 test('ids that are missing are made, and never the same in two answers', () => {
   const ids = [1, 2, 3].flatMap(() =>
     decode(sse(end('STOP', [FIND, FIND]))).flatMap((event) => (event.type === 'tool-call-start' ? [event.id] : [])),
