@@ -4,6 +4,8 @@ import { asList, asRecord, asText, parseJson } from '#kit/json.ts'
 export interface Read {
   readonly system: readonly string[]
   readonly turns: readonly { readonly role: 'user' | 'assistant'; readonly said: readonly string[] }[]
+  /** Roles as they follow each other in the vendor's own list. */
+  readonly roles: readonly string[]
   /** Names of the tools that are defined. */
   readonly tools: readonly string[]
   /** The schema of the answer. */
@@ -41,6 +43,7 @@ export function readOpenai(body: unknown): Read {
   return {
     system,
     turns,
+    roles: rolesOf(at(body, 'messages')),
     tools: records(at(body, 'tools')).map((tool) => asText(at(tool, 'function', 'name')) ?? ''),
     schema: at(body, 'response_format', 'json_schema', 'schema'),
   }
@@ -62,6 +65,7 @@ export function readAnthropic(body: unknown): Read {
   return {
     system: records(at(body, 'system')).map((block) => asText(block['text']) ?? ''),
     turns,
+    roles: rolesOf(at(body, 'messages')),
     tools: records(at(body, 'tools')).map((tool) => asText(tool['name']) ?? ''),
     schema: at(body, 'output_config', 'format', 'schema'),
   }
@@ -96,6 +100,7 @@ export function readBedrock(body: unknown): Read {
   return {
     system: records(at(body, 'system')).map((block) => asText(block['text']) ?? ''),
     turns,
+    roles: rolesOf(at(body, 'messages')),
     tools: records(at(body, 'toolConfig', 'tools')).map((tool) => asText(at(tool, 'toolSpec', 'name')) ?? ''),
     schema: schema === undefined ? undefined : parseJson(schema),
   }
@@ -124,6 +129,7 @@ export function readGemini(body: unknown): Read {
   return {
     system: records(at(body, 'systemInstruction', 'parts')).map((part) => asText(part['text']) ?? ''),
     turns,
+    roles: rolesOf(at(body, 'contents')).map((role) => (role === 'model' ? 'assistant' : role)),
     tools: records(at(body, 'tools')).flatMap((tool) =>
       records(tool['functionDeclarations']).map((one) => asText(one['name']) ?? ''),
     ),
@@ -141,6 +147,8 @@ function geminiPart(part: Fields): string {
   if (part['thought'] === true) return `thought:${asText(part['text'])} ${asText(part['thoughtSignature'])}`
   return `text:${asText(part['text'])}`
 }
+
+const rolesOf = (messages: unknown): string[] => records(messages).map(({ role }) => asText(role) ?? '')
 
 /** Roles that follow themselves are one turn, however many messages the vendor makes of it. */
 function append(turns: Turns, role: 'user' | 'assistant', said: readonly string[]): void {

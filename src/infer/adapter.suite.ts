@@ -39,7 +39,9 @@ export function adapterSuite(adapter: Adapter): void {
   answers(adapter)
   breakages(adapter)
   requests(adapter)
+  histories(adapter)
   thoughts(adapter)
+  errors(adapter)
 }
 
 function read(decoder: Decoder, bytes: Uint8Array, size: number): Event[] {
@@ -247,6 +249,82 @@ function requests(adapter: Adapter): void {
       dropped.join(),
     )
     assert.ok(!body.includes('store') && !(body + JSON.stringify(headers)).includes('made-up'))
+  })
+}
+
+const TEXTS = fc.record({ type: fc.constant('text'), text: fc.constantFrom('', ' \n', 'hi', 'é ') })
+const THOUGHTS = fc.record({
+  type: fc.constant('reasoning'),
+  text: fc.constantFrom('', 'hm'),
+  signature: fc.constantFrom('', 'c2ln'),
+  data: fc.constantFrom('', 'c2VhbGVk'),
+  family: fc.constantFrom('anthropic', 'gemini', ''),
+})
+
+function messagesOf(role: Message['role'], part: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  return fc.record({ role: fc.constant(role), parts: fc.array(part, { maxLength: 4 }) })
+}
+
+/** Messages in any order, each with parts of the kinds that its role may have. */
+const HISTORY = fc.array(
+  fc.oneof(
+    messagesOf('system', TEXTS),
+    messagesOf('user', fc.oneof(TEXTS, fc.constant(IMAGE))),
+    messagesOf('assistant', fc.oneof(TEXTS, THOUGHTS, fc.constantFrom(FIND, LIST))),
+    messagesOf('tool', fc.constantFrom(FOUND, LISTED)),
+  ),
+  { minLength: 1, maxLength: 6 },
+) as fc.Arbitrary<Message[]>
+
+function histories(adapter: Adapter): void {
+  test(`${adapter.name}: any history is refused or makes turns that the vendor takes`, () => {
+    fc.assert(
+      fc.property(HISTORY, fc.boolean(), (messages, hasTools) => {
+        let read: Read
+        try {
+          read = encoded(adapter, { messages, tools: hasTools ? TOOLS : [] })
+        } catch (error) {
+          assert.ok(error instanceof Refusal && error.code === 'INFER_UNSUPPORTED', String(error))
+          return
+        }
+        if (!adapter.refusesBlank) return
+        assert.deepEqual(
+          read.roles,
+          read.roles.map((_, at) => (at % 2 === 0 ? 'user' : 'assistant')),
+        )
+        for (const { said } of read.turns) {
+          const isBlank = (text: string) => /^text:\s*$/.test(text)
+          // Gemini's proof of a text may come in a part without text.
+          if (adapter.family !== 'gemini') assert.ok(!said.some(isBlank), said.join())
+          const first = said.findIndex((text) => !text.startsWith('result:'))
+          assert.ok(first === -1 || !said.slice(first).some((text) => text.startsWith('result:')), said.join())
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+}
+
+function errors({ name, provider, target }: Adapter): void {
+  test(`${name}: what a status means is the same everywhere`, () => {
+    for (const [status, code] of [
+      [429, 'INFER_THROTTLED'],
+      [503, 'INFER_THROTTLED'],
+      [408, 'INFER_TIMEOUT'],
+      [504, 'INFER_TIMEOUT'],
+      [400, 'INFER_REJECTED'],
+      [413, 'INFER_REJECTED'],
+      [401, 'INFER_UNAVAILABLE'],
+      [403, 'INFER_UNAVAILABLE'],
+      [404, 'INFER_UNAVAILABLE'],
+      [500, 'INFER_UNAVAILABLE'],
+    ] as const) {
+      for (const body of ['', '<html>', '[]', '{"error":{}}', '{"error":null}', 'null']) {
+        const refusal = provider.error({ status, headers: { 'retry-after': '7' }, body }, target)
+        assert.equal(refusal.code, code, `${status} ${body}`)
+        if (code === 'INFER_THROTTLED') assert.equal(refusal.retryAfterS, 7)
+      }
+    }
   })
 }
 

@@ -67,8 +67,21 @@ function turns(messages: readonly Message[], target: Target): Turn[] {
     if (last?.role === role) last.content.push(...content)
     else if (content.length > 0) merged.push({ role, content: [...content] })
   }
+  if (merged.length === 0) throw unsupportedBy(target.name, 'messages', 'send at least one with text')
   if (merged[0]?.role === 'assistant') merged.unshift({ role: 'user', content: [{ text: OPENING }] })
-  return merged
+  return merged.map((turn) => (turn.role === 'user' ? { ...turn, content: resultsFirst(turn.content) } : turn))
+}
+
+/** Results before everything else, each with the cache point behind it. */
+function resultsFirst(content: readonly object[]): object[] {
+  const groups: object[][] = []
+  for (const block of content) {
+    const last = groups.at(-1)
+    if ('cachePoint' in block && last !== undefined) last.push(block)
+    else groups.push([block])
+  }
+  const isResult = ([first]: readonly object[]) => first !== undefined && 'toolResult' in first
+  return [...groups.filter(isResult), ...groups.filter((group) => !isResult(group))].flat()
 }
 
 /** Thoughts first, then text, then calls, as the service wants them; results stand before everything else. */
