@@ -29,12 +29,16 @@ export function localEnvironment({
   contentSafety,
   bedrock,
   cloudRun,
+  anthropic,
+  vertex,
 }: SimCloudsSettings): Record<string, string> {
   return {
     THINPLANE_SIM_CONTENT_SAFETY_KEY: contentSafety.key,
     THINPLANE_SIM_ENTRA_SECRET: entra.clients.find(({ clientId }) => clientId === entra.audience)?.secret ?? '',
     THINPLANE_SIM_AWS_ACCESS_KEY_ID: bedrock.accessKeyId,
     THINPLANE_SIM_AWS_SECRET_ACCESS_KEY: bedrock.secretAccessKey,
+    THINPLANE_SIM_ANTHROPIC_KEY: anthropic.apiKey,
+    THINPLANE_SIM_VERTEX_TOKEN: vertex.token,
     ...(cloudRun.bearer === undefined ? {} : { THINPLANE_SIM_CLOUD_RUN_TOKEN: cloudRun.bearer }),
   }
 }
@@ -91,6 +95,7 @@ export function localConfig(setup: LocalSetup): string {
     ...cloudRunCredential(settings),
     simulated: true,
   }
+  const models = modelTargets(setup)
   const config = {
     listen: { port: setup.port },
     data: '.',
@@ -131,11 +136,14 @@ export function localConfig(setup: LocalSetup): string {
       },
     },
     context: { endpoint: `http://127.0.0.1:${setup.dataPort}` },
-    targets: { ...targets, 'embeddings-us-east4': embeddings },
+    targets: { ...targets, 'embeddings-us-east4': embeddings, ...models },
     aliases: {
       chat: { targets: names },
       embeddings: { targets: ['embeddings-us-east4'] },
       assistant: { targets: names, collections: ['docs'], ...(setup.topK === undefined ? {} : { topK: setup.topK }) },
+      claude: { targets: ['claude-anthropic', 'claude-us-east5', 'bedrock-us-east-1'] },
+      gemini: { targets: ['gemini-us-east5'] },
+      'gemini-embeddings': { targets: ['embedding-us-east5'] },
     },
     ...(setup.keys === undefined
       ? {}
@@ -160,6 +168,30 @@ function cloudRunCredential({ cloudRun }: SimCloudsSettings): object {
   return cloudRun.bearer === undefined
     ? {}
     : { credential: { kind: 'header', secret: { env: 'THINPLANE_SIM_CLOUD_RUN_TOKEN' } } }
+}
+
+/** Claude at Anthropic and on Vertex, Gemini and embeddings on Vertex: each in its own wire format. */
+function modelTargets({ settings, urls }: LocalSetup): object {
+  const { places, vertex } = settings
+  const onVertex = {
+    place: places.vertex,
+    endpoint: `${urls['vertex']}/v1/projects/${vertex.project}/locations/${places.vertex.region}`,
+    credential: { kind: 'header', secret: { env: 'THINPLANE_SIM_VERTEX_TOKEN' } },
+    simulated: true,
+  }
+  return {
+    'claude-anthropic': {
+      provider: 'anthropic',
+      place: places.anthropic,
+      endpoint: urls['anthropic'],
+      model: 'claude-haiku-4-5-20251001',
+      credential: { kind: 'header', header: 'x-api-key', prefix: '', secret: { env: 'THINPLANE_SIM_ANTHROPIC_KEY' } },
+      simulated: true,
+    },
+    'claude-us-east5': { provider: 'vertex-claude', model: 'claude-haiku-4-5@20251001', ...onVertex },
+    'gemini-us-east5': { provider: 'vertex-gemini', model: 'gemini-3-flash-preview', ...onVertex },
+    'embedding-us-east5': { provider: 'vertex-gemini', model: 'text-embedding-005', ...onVertex },
+  }
 }
 
 /** Names that the local configuration leaves at their defaults. */

@@ -29,6 +29,8 @@ const Simulation = z.strictObject({
     })
     .optional(),
   bedrock: z.strictObject({ ...pace, region: z.string().optional() }).optional(),
+  anthropic: z.strictObject(pace).optional(),
+  vertex: z.strictObject(pace).optional(),
   faults: z.array(FaultSchema).optional(),
 })
 

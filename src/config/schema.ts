@@ -597,10 +597,12 @@ const price = z
 
 const target = z
   .strictObject({
-    provider: z.enum(['openai-compatible', 'openai', 'azure-openai', 'bedrock']).describe('Wire format of the target.'),
+    provider: z
+      .enum(['openai-compatible', 'openai', 'azure-openai', 'anthropic', 'bedrock', 'vertex-claude', 'vertex-gemini'])
+      .describe('Wire format of the target.'),
     place,
     endpoint: url.describe(
-      'Base URL: without `/v1` for OpenAI-compatible servers and OpenAI, without `/openai/v1` for Azure; the regional endpoint for Bedrock.',
+      'Base URL: without `/v1` for OpenAI-compatible servers, OpenAI and Anthropic, without `/openai/v1` for Azure; the regional endpoint for Bedrock; up to and with `/projects/PROJECT/locations/LOCATION` for Vertex.',
     ),
     model: z.string().min(1).describe("The model's name at the target."),
     credential,

@@ -2,7 +2,14 @@ import type { Credential } from './crossing.ts'
 import type { Place } from './place.ts'
 
 /** Which wire format a target speaks. One folder of infer/ each. */
-export type ProviderName = 'openai-compatible' | 'openai' | 'azure-openai' | 'bedrock'
+export type ProviderName =
+  | 'openai-compatible'
+  | 'openai'
+  | 'azure-openai'
+  | 'anthropic'
+  | 'bedrock'
+  | 'vertex-claude'
+  | 'vertex-gemini'
 
 /** One deployment of a model in one cloud and region. */
 export interface Target {

@@ -50,13 +50,17 @@ export function leftOut(ask: Ask, carried: ReadonlySet<Feature>, target: string)
       if (ask.sampling.frequencyPenalty !== undefined) out.push('frequency_penalty')
       if (ask.sampling.presencePenalty !== undefined) out.push('presence_penalty')
     } else {
-      const names = NAMES[feature]
-      const name = names[ask.dialect] ?? names.any
+      const name = fieldName(ask, feature)
       if (VITAL.has(feature)) throw unsupportedBy(target, name)
       out.push(name)
     }
   }
   return out
+}
+
+/** What the caller calls a feature. */
+export function fieldName({ dialect }: Ask, feature: keyof typeof NAMES): string {
+  return NAMES[feature][dialect] ?? NAMES[feature].any
 }
 
 /** The target can not do what the field asks for. */

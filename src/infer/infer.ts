@@ -4,11 +4,14 @@ import { type Batch, type Event, isContent } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { ProviderName, Target } from '#contract/target.ts'
+import { anthropic } from './anthropic/provider.ts'
 import { bedrock } from './bedrock/provider.ts'
 import type { EmbedBatches } from './embed-batches.ts'
 import { estimatedCount } from './estimate.ts'
 import { azureOpenai, openai, openaiCompatible } from './openai-compatible/provider.ts'
 import type { Decoder, EncodedRequest, Provider } from './provider.ts'
+import { vertexClaude } from './vertex-claude/provider.ts'
+import { vertexGemini } from './vertex-gemini/provider.ts'
 
 export interface InferDeps {
   readonly cross: Cross
@@ -31,11 +34,15 @@ export interface Answer {
   readonly batches: AsyncIterable<Batch>
 }
 
-const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
+/** The adapters, by the name that a target gives. */
+export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
   'openai-compatible': openaiCompatible,
   openai,
   'azure-openai': azureOpenai,
+  anthropic,
   bedrock,
+  'vertex-claude': vertexClaude,
+  'vertex-gemini': vertexGemini,
 }
 
 /** The longest answer that is read, in bytes. */

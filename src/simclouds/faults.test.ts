@@ -4,7 +4,7 @@ import { FAULT_KINDS, FaultBook, FaultProblem, readFault } from './faults.ts'
 
 const bad: readonly (readonly [value: unknown, field: string, message: RegExp, allowed: RegExp])[] = [
   [{ service: 'cloud-run', kind: 'thrott' }, 'kind', /^`kind` is not one of/, /throttle/],
-  [{ service: 'vertex', kind: 'hang' }, 'service', /^`service` is not one of/, /bedrock/],
+  [{ service: 'nowhere', kind: 'hang' }, 'service', /^`service` is not one of/, /bedrock/],
   [{ kind: 'hang' }, 'service', /^`service` is not one of/, /bedrock/],
   [{ service: 'entra', kind: 'hang', tmies: 2 }, 'tmies', /^unknown field `tmies`/, /count/],
   [{ service: 'entra', kind: 'error', status: 200 }, 'status', /^`status`: /, /from 400 to 599/],

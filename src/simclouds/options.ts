@@ -15,7 +15,7 @@ export interface SimCloudsOptions {
   readonly switchboardPort?: number
   /** Where the callers sit. Default azure:eastus. */
   readonly from?: Place
-  /** Where the services sit. Default: Entra, Graph and Content Safety azure:eastus, Bedrock aws:us-east-1, Cloud Run gcp:us-east4. */
+  /** Where the services sit. Default: Entra, Graph and Content Safety azure:eastus, Bedrock and Anthropic aws:us-east-1, Cloud Run gcp:us-east4, Vertex gcp:us-east5. */
   readonly places?: Partial<Record<ServiceName, Place>>
   /** Factor on the table's round trip that each request is held. Default 1; 0 for none. */
   readonly latencyScale?: number
@@ -31,6 +31,8 @@ export interface SimCloudsOptions {
   readonly managedIdentity?: Partial<ManagedIdentityOptions>
   readonly sts?: Partial<AwsStsOptions>
   readonly googleTokens?: Partial<GoogleTokensOptions>
+  readonly anthropic?: Partial<AnthropicOptions>
+  readonly vertex?: Partial<VertexOptions>
   /** Faults from the start. Default none. */
   readonly faults?: readonly Fault[]
 }
@@ -167,6 +169,25 @@ export interface LanguageOptions {
   readonly key: string
 }
 
+export interface AnthropicOptions extends Pace {
+  readonly apiKey: string
+  /** Models that exist; undefined, the default, for any. */
+  readonly models: readonly string[] | undefined
+  /** Flags of `anthropic-beta` that are known. */
+  readonly betas: readonly string[]
+}
+
+export interface VertexOptions extends Pace {
+  /** The OAuth access token that is accepted. */
+  readonly token: string
+  /** The project that the token is good for. */
+  readonly project: string
+  /** Models that exist; undefined, the default, for any. */
+  readonly models: readonly string[] | undefined
+  /** Flags of `anthropic-beta` that are known for Claude. */
+  readonly betas: readonly string[]
+}
+
 export interface S3Options {
   readonly accessKeyId: string
   readonly secretAccessKey: string
@@ -194,6 +215,8 @@ export interface SimCloudsSettings {
   readonly managedIdentity: ManagedIdentityOptions
   readonly sts: AwsStsOptions
   readonly googleTokens: GoogleTokensOptions
+  readonly anthropic: AnthropicOptions
+  readonly vertex: VertexOptions
   readonly faults: readonly Fault[]
 }
 
@@ -294,6 +317,23 @@ const LOGS_INGESTION: LogsIngestionOptions = {
   },
 }
 
+const ANTHROPIC: AnthropicOptions = {
+  apiKey: 'simulated-anthropic-key',
+  models: undefined,
+  betas: ['context-1m-2025-08-07', 'interleaved-thinking-2025-05-14', 'context-management-2025-06-27'],
+  firstTokenMs: 0,
+  tokenMs: 0,
+}
+
+const VERTEX: VertexOptions = {
+  token: 'simulated-vertex-token',
+  project: 'simulated-project',
+  models: undefined,
+  betas: ['context-1m-2025-08-07', 'interleaved-thinking-2025-05-14'],
+  firstTokenMs: 0,
+  tokenMs: 0,
+}
+
 /** Fills in the defaults. */
 export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
   return {
@@ -310,6 +350,8 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       'managed-identity': 0,
       sts: 0,
       'google-tokens': 0,
+      anthropic: 0,
+      vertex: 0,
       ...options.ports,
     },
     switchboardPort: options.switchboardPort ?? 0,
@@ -326,6 +368,8 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       'managed-identity': options.from ?? VIRGINIA_AZURE,
       sts: { cloud: 'aws', region: options.bedrock?.region ?? 'us-east-1' },
       'google-tokens': { cloud: 'gcp', region: 'us-east4' },
+      anthropic: { cloud: 'aws', region: 'us-east-1' },
+      vertex: { cloud: 'gcp', region: 'us-east5' },
       ...options.places,
     },
     latencyScale: options.latencyScale ?? 1,
@@ -343,6 +387,8 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       ...options.bedrock,
     },
     language: { key: 'simulated-language-key', ...options.language },
+    anthropic: { ...ANTHROPIC, ...options.anthropic },
+    vertex: { ...VERTEX, ...options.vertex },
     logsIngestion: { ...LOGS_INGESTION, ...options.logsIngestion },
     s3: {
       accessKeyId: 'AKIASIMULATED0000000',

@@ -14,6 +14,8 @@ export const SERVICE_NAMES = [
   'managed-identity',
   'sts',
   'google-tokens',
+  'anthropic',
+  'vertex',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { rttMs } from '#planner/rtt.ts'
 import { AwsSessions } from './aws-sessions.ts'
 import { awsSts } from './aws-sts.ts'
+import { anthropic } from './anthropic.ts'
 import { bedrock } from './bedrock.ts'
 import { cloudRun } from './cloud-run.ts'
 import { contentSafety } from './content-safety.ts'
@@ -22,6 +23,7 @@ import { RequestLog } from './request-log.ts'
 import { serve } from './serve.ts'
 import { SERVICE_NAMES, type Service, type ServiceName } from './service.ts'
 import { switchboard } from './switchboard.ts'
+import { vertex } from './vertex.ts'
 
 /** The simulated clouds while they run. */
 export interface SimClouds {
@@ -75,6 +77,8 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
     awsSts(settings.places.sts, { options: settings.sts, directory, sessions }),
   'google-tokens': ({ settings, directory }) =>
     googleTokens(settings.places['google-tokens'], settings.googleTokens, directory),
+  anthropic: ({ settings }) => anthropic(settings.places.anthropic, settings.anthropic),
+  vertex: ({ settings }) => vertex(settings.places.vertex, settings.vertex),
 }
 
 /**
@@ -178,5 +182,7 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     'managed-identity': valueOf('managed-identity'),
     sts: valueOf('sts'),
     'google-tokens': valueOf('google-tokens'),
+    anthropic: valueOf('anthropic'),
+    vertex: valueOf('vertex'),
   }
 }

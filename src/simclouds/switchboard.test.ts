@@ -54,7 +54,7 @@ test('requests are shown without credentials', () =>
     assert.equal(at(text, 'services', 'entra', 'last', 0, 'body'), 'client_id=a&client_secret=[masked]&scope=b')
     const one = await send(`${clouds.switchboardUrl}/requests?service=bedrock`, undefined)
     assert.deepEqual(at(one.text, 'services'), { bedrock: { count: 0, last: [] } })
-    const none = await send(`${clouds.switchboardUrl}/requests?service=vertex`, undefined)
+    const none = await send(`${clouds.switchboardUrl}/requests?service=nowhere`, undefined)
     assert.deepEqual([none.status, at(none.text, 'error', 'field')], [400, 'service'])
   }))
 

@@ -43,7 +43,7 @@ const ROWS: readonly (readonly [name: string, body: string, status: number, code
     chat('x', { model: 'gpt-9' }),
     404,
     'ROUTE_UNKNOWN_MODEL',
-    /^there is no model `gpt-9`, choose one of `chat`, `embeddings`, `assistant`$/,
+    /^there is no model `gpt-9`, choose one of `chat`, `embeddings`, `assistant`, `claude`, `gemini`, `gemini-embeddings`$/,
   ],
   [
     'an unknown collection',

@@ -229,7 +229,7 @@ test('models are listed with what stands behind them, and a stand-in says that i
     const models = await client.models.list()
     assert.deepEqual(
       models.data.map(({ id }) => id),
-      ['chat', 'embeddings', 'assistant'],
+      ['chat', 'embeddings', 'assistant', 'claude', 'gemini', 'gemini-embeddings'],
     )
     assert.match(JSON.stringify(models.data[0]), /"simulated":true/)
     const without = await fetch(`${plane.url}/v1/models`)

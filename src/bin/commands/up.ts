@@ -217,6 +217,8 @@ async function simulationFile(dataFolder: string, given: string | undefined): Pr
   const paces = {
     cloudRun: { firstTokenMs: 180, tokenMs: 12, ...own.cloudRun },
     bedrock: { firstTokenMs: 350, tokenMs: 12, ...own.bedrock },
+    anthropic: { firstTokenMs: 350, tokenMs: 12, ...own.anthropic },
+    vertex: { firstTokenMs: 350, tokenMs: 12, ...own.vertex },
   }
   await writeDurably(file, JSON.stringify({ ...own, ...paces }))
   return file

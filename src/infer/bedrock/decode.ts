@@ -20,7 +20,7 @@ export function decoder(ask: Ask): Decoder {
 class StreamDecoder implements Decoder {
   failure: Refusal | undefined
   readonly #frames = new EventStreamDecoder()
-  readonly #state: State = { toolIndex: -1, stopped: false, done: false }
+  readonly #state: State = { toolIndex: -1, isEmptyCall: false, stopped: false, done: false }
 
   push(bytes: Uint8Array): Event[] {
     const events: Event[] = []
@@ -59,6 +59,8 @@ function brokenFrame(cause: EventStreamError): Refusal {
 interface State {
   /** Position of the tool call that is being read, from 0. */
   toolIndex: number
+  /** A call has begun and no argument came yet. */
+  isEmptyCall: boolean
   stopped: boolean
   done: boolean
 }
@@ -67,6 +69,7 @@ function step(state: State, type: string, body: Fields, events: Event[]): void {
   if (type === 'messageStart') events.push({ type: 'start', id: '', model: '' })
   else if (type === 'contentBlockStart') toolStart(state, asRecord(asRecord(body['start'])?.['toolUse']), events)
   else if (type === 'contentBlockDelta') delta(state, asRecord(body['delta']) ?? {}, events)
+  else if (type === 'contentBlockStop') emptyCall(state, events)
   else if (type === 'messageStop') {
     state.stopped = true
     events.push(finish(body))
@@ -80,8 +83,16 @@ function step(state: State, type: string, body: Fields, events: Event[]): void {
 function toolStart(state: State, toolUse: Fields | undefined, events: Event[]): void {
   if (toolUse === undefined) return
   state.toolIndex += 1
+  state.isEmptyCall = true
   const id = asText(toolUse['toolUseId']) ?? `call_${state.toolIndex}`
   events.push({ type: 'tool-call-start', choice: 0, index: state.toolIndex, id, name: asText(toolUse['name']) ?? '' })
+}
+
+/** A call without arguments comes without any: it means the empty object. */
+function emptyCall(state: State, events: Event[]): void {
+  if (!state.isEmptyCall) return
+  state.isEmptyCall = false
+  events.push({ type: 'tool-call-delta', choice: 0, index: state.toolIndex, arguments: '{}' })
 }
 
 function delta(state: State, fields: Fields, events: Event[]): void {
@@ -91,6 +102,7 @@ function delta(state: State, fields: Fields, events: Event[]): void {
   if (thought !== undefined) thoughtDelta(thought, events)
   const input = asText(asRecord(fields['toolUse'])?.['input'])
   if (input !== undefined && input !== '') {
+    state.isEmptyCall = false
     events.push({ type: 'tool-call-delta', choice: 0, index: Math.max(0, state.toolIndex), arguments: input })
   }
 }
@@ -120,7 +132,7 @@ function readWhole(parsed: unknown): Event[] {
   if (document === undefined || message === undefined) {
     throw new Refusal('INFER_UNAVAILABLE', 'the upstream sent something that is not a Converse answer')
   }
-  const state: State = { toolIndex: -1, stopped: false, done: false }
+  const state: State = { toolIndex: -1, isEmptyCall: false, stopped: false, done: false }
   const events: Event[] = []
   step(state, 'messageStart', {}, events)
   for (const item of asList(message['content'])) wholeBlock(state, asRecord(item) ?? {}, events)

@@ -117,7 +117,12 @@ const rows: readonly (readonly [what: string, ask: Partial<Ask>, body: object])[
   ],
   [
     'arguments that are no object are carried under a name that says so',
-    { messages: [say('user', 'a'), say('assistant', { ...CALL, arguments: '[1' }, { ...CALL, arguments: ' ' })] },
+    {
+      messages: [
+        say('user', 'a'),
+        say('assistant', { ...CALL, arguments: '[1' }, { ...CALL, id: 'c2', arguments: ' ' }),
+      ],
+    },
     {
       messages: [
         { role: 'user', content: [{ text: 'a' }] },
@@ -125,7 +130,7 @@ const rows: readonly (readonly [what: string, ask: Partial<Ask>, body: object])[
           role: 'assistant',
           content: [
             { toolUse: { toolUseId: 'c1', name: 'find', input: { rawInvalidInput: '[1' } } },
-            { toolUse: { toolUseId: 'c1', name: 'find', input: {} } },
+            { toolUse: { toolUseId: 'c2', name: 'find', input: {} } },
           ],
         },
       ],
@@ -169,4 +174,15 @@ for (const [what, ask, body] of rows) {
 
 test('a caller who wants no tool called gets none called', () => {
   assert.equal(encoded({ tools: [TOOL], toolChoice: 'none' }).body['toolConfig'], undefined)
+})
+
+test('ids that the service refuses, or has seen in an earlier turn, are replaced in call and result alike', () => {
+  const long = 'x'.repeat(65)
+  const call = (id: string): Part => ({ type: 'tool-call', id, name: 'find', arguments: '{}' })
+  const result = (id: string): Part => ({ type: 'tool-result', id, text: 'found', isError: false })
+  const turn = (id: string) => [say('assistant', call(id)), say('tool', result(id))]
+  const { body } = encoded({ messages: [say('user', 'hi'), ...turn(long), ...turn('c1'), ...turn('c1')] })
+  const ids = [...JSON.stringify(body).matchAll(/"toolUseId":"([^"]+)"/g)].map(([, id = '']) => id)
+  assert.match(ids[0] ?? '', /^tp_[0-9a-f]{32}$/)
+  assert.deepEqual(ids.slice(1), [ids[0], 'c1', 'c1', 'c1-2', 'c1-2'])
 })

@@ -2,6 +2,9 @@ import type { Ask, CacheTtl, ImageSource, Message, Part, PartOf, ToolChoice } fr
 import type { Screened } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 import { type Feature, leftOut, unsupportedBy } from '#infer/carry.ts'
+import { type ClaudeThinking, claudeDropped, claudeThinking, isClaudeProof, takesSampling } from '#infer/claude.ts'
+import { ToolIds } from '#infer/tool-ids.ts'
+import { OPENING, namesInHistory, reminder, splitSystem } from '#infer/turns.ts'
 import { asRecord, parseJson } from '#kit/json.ts'
 import type { EncodedRequest } from '#infer/provider.ts'
 import { encodeEmbedding } from './embed.ts'
@@ -14,7 +17,14 @@ export function encode({ ask }: Screened, target: Target): EncodedRequest {
   if (ask.operation === 'count-tokens') {
     return request(target, 'count-tokens', { input: { converse } }, dropped)
   }
-  const body = { ...converse, ...inferenceConfig(ask), ...outputConfig(ask), ...furtherFields(ask, target) }
+  const thinking = isClaude(target) ? claudeThinking(ask, target.model) : {}
+  if (isClaude(target)) dropped.push(...claudeDropped(ask, thinking, target.model))
+  const body = {
+    ...converse,
+    ...inferenceConfig(ask, isSampled(thinking, target)),
+    ...outputConfig(ask),
+    ...furtherFields(ask, target, thinking),
+  }
   return request(target, ask.stream ? 'converse-stream' : 'converse', body, dropped)
 }
 
@@ -29,19 +39,13 @@ function isClaude({ model }: Target): boolean {
 }
 
 function conversation(ask: Ask, target: Target): object {
-  const lead = leadingSystem(ask.messages)
-  const system = ask.messages.slice(0, lead).flatMap(({ parts }) => textBlocks(parts))
+  const { system: lead, others } = splitSystem(ask.messages)
+  const system = lead.flatMap(({ parts }) => textBlocks(parts))
   return {
-    messages: turns(ask.messages.slice(lead), target),
+    messages: turns(others, target),
     ...(system.length === 0 ? {} : { system }),
     ...toolConfig(ask),
   }
-}
-
-/** Only the leading run becomes `system`: moving later ones to the front would change what caches can share. */
-function leadingSystem(messages: readonly Message[]): number {
-  const at = messages.findIndex(({ role }) => role !== 'system')
-  return at === -1 ? messages.length : at
 }
 
 interface Turn {
@@ -49,34 +53,50 @@ interface Turn {
   readonly content: object[]
 }
 
+/** Ids of calls that the service takes. */
+const TOOL_ID = /^[a-zA-Z0-9_.:-]{1,64}$/
+
 /** Roles have to alternate and begin with the user; results of one turn stand together, before the text. */
 function turns(messages: readonly Message[], target: Target): Turn[] {
+  const ids = new ToolIds(TOOL_ID)
   const merged: Turn[] = []
   for (const message of messages) {
     const role = message.role === 'assistant' ? 'assistant' : 'user'
-    const content = blocks(message, target)
+    const content = blocks(message, target, ids)
     const last = merged.at(-1)
     if (last?.role === role) last.content.push(...content)
     else if (content.length > 0) merged.push({ role, content: [...content] })
   }
-  if (merged[0]?.role === 'assistant')
-    merged.unshift({ role: 'user', content: [{ text: '(the conversation begins with the assistant)' }] })
-  return merged
+  if (merged.length === 0) throw unsupportedBy(target.name, 'messages', 'send at least one with text')
+  if (merged[0]?.role === 'assistant') merged.unshift({ role: 'user', content: [{ text: OPENING }] })
+  return merged.map((turn) => (turn.role === 'user' ? { ...turn, content: resultsFirst(turn.content) } : turn))
+}
+
+/** Results before everything else, each with the cache point behind it. */
+function resultsFirst(content: readonly object[]): object[] {
+  const groups: object[][] = []
+  for (const block of content) {
+    const last = groups.at(-1)
+    if ('cachePoint' in block && last !== undefined) last.push(block)
+    else groups.push([block])
+  }
+  const isResult = ([first]: readonly object[]) => first !== undefined && 'toolResult' in first
+  return [...groups.filter(isResult), ...groups.filter((group) => !isResult(group))].flat()
 }
 
 /** Thoughts first, then text, then calls, as the service wants them; results stand before everything else. */
-function blocks({ role, parts }: Message, target: Target): object[] {
+function blocks({ role, parts }: Message, target: Target, ids: ToolIds): object[] {
   if (role === 'system')
     return parts.flatMap((part) =>
-      part.type === 'text' && part.text.trim() !== ''
-        ? [{ text: `<system-reminder>\n${part.text}\n</system-reminder>` }]
-        : [],
+      part.type === 'text' && part.text.trim() !== '' ? [{ text: reminder(part.text) }] : [],
     )
   return [
     ...parts.flatMap((part) => (part.type === 'reasoning' ? thought(part, target) : [])),
-    ...parts.flatMap((part) => (part.type === 'tool-result' ? [toolResult(part, target), ...cachePoint(part)] : [])),
+    ...parts.flatMap((part) =>
+      part.type === 'tool-result' ? [toolResult(part, target, ids), ...cachePoint(part)] : [],
+    ),
     ...parts.flatMap((part) => shown(part, target)),
-    ...parts.flatMap((part) => (part.type === 'tool-call' ? [toolUse(part), ...cachePoint(part)] : [])),
+    ...parts.flatMap((part) => (part.type === 'tool-call' ? [toolUse(part, ids), ...cachePoint(part)] : [])),
   ]
 }
 
@@ -98,11 +118,11 @@ function cachePoint({ cache }: { readonly cache?: CacheTtl }): object[] {
   return [{ cachePoint: { type: 'default', ...(cache === '5m' ? {} : { ttl: cache }) } }]
 }
 
-/** Only what Claude signed or sealed can be given back to it. */
-function thought({ text, signature, data, family }: PartOf<'reasoning'>, target: Target): object[] {
-  if (family !== 'anthropic' || !isClaude(target)) return []
+function thought(part: PartOf<'reasoning'>, target: Target): object[] {
+  if (!isClaude(target) || !isClaudeProof(part)) return []
+  const { text, signature, data } = part
   if (data !== '') return [{ reasoningContent: { redactedContent: data } }]
-  return signature === '' ? [] : [{ reasoningContent: { reasoningText: { text, signature } } }]
+  return [{ reasoningContent: { reasoningText: { text, signature } } }]
 }
 
 const IMAGE_FORMATS: Readonly<Record<string, string>> = {
@@ -120,26 +140,29 @@ function imageBlock(source: ImageSource, target: Target): object {
   return { image: { format, source: { bytes: source.base64 } } }
 }
 
-function toolResult({ id, text, isError, images = [] }: PartOf<'tool-result'>, target: Target): object {
+function toolResult({ id, text, isError, images = [] }: PartOf<'tool-result'>, target: Target, ids: ToolIds): object {
   const content = [...(text === '' ? [] : [{ text }]), ...images.map((source) => imageBlock(source, target))]
-  return { toolResult: { toolUseId: id, content, status: isError ? 'error' : 'success' } }
+  return { toolResult: { toolUseId: ids.forResult(id), content, status: isError ? 'error' : 'success' } }
 }
 
 /** `input` has to be an object; arguments that are none are carried as they are, under a name that says so. */
-function toolUse({ id, name, arguments: text }: PartOf<'tool-call'>): object {
+function toolUse({ id, name, arguments: text }: PartOf<'tool-call'>, ids: ToolIds): object {
   const input = text.trim() === '' ? {} : (asRecord(parseJson(text)) ?? { rawInvalidInput: text })
-  return { toolUse: { toolUseId: id, name, input } }
+  return { toolUse: { toolUseId: ids.forCall(id), name, input } }
 }
 
-function inferenceConfig({ sampling, reasoning }: Ask): object {
+/** Claude takes neither temperature nor top_p while it thinks, and newer versions never do. */
+function isSampled({ thinking }: ClaudeThinking, target: Target): boolean {
+  return thinking === undefined && (!isClaude(target) || takesSampling(target.model))
+}
+
+function inferenceConfig({ sampling }: Ask, sampled: boolean): object {
   const { maxTokens, temperature, topP, stop } = sampling
-  // Claude takes neither while it thinks.
-  const isThinking = reasoning !== undefined && reasoning.budget !== 0 && reasoning.effort !== 'none'
   const config = {
     ...(maxTokens === undefined ? {} : { maxTokens }),
     // OpenAI's range is 0 to 2, the service's 0 to 1.
-    ...(temperature === undefined || isThinking ? {} : { temperature: Math.min(1, temperature) }),
-    ...(topP === undefined || isThinking ? {} : { topP }),
+    ...(temperature === undefined || !sampled ? {} : { temperature: Math.min(1, temperature) }),
+    ...(topP === undefined || !sampled ? {} : { topP }),
     ...(stop === undefined || stop.length === 0 ? {} : { stopSequences: stop.filter((sequence) => sequence !== '') }),
   }
   return Object.keys(config).length === 0 ? {} : { inferenceConfig: config }
@@ -158,12 +181,11 @@ function outputConfig({ format }: Ask): object {
 }
 
 /** What Claude knows and Converse has no place for. */
-function furtherFields(ask: Ask, target: Target): object {
+function furtherFields({ sampling }: Ask, target: Target, thinking: ClaudeThinking): object {
   if (!isClaude(target)) return {}
-  const { reasoning, sampling } = ask
   const fields = {
-    ...(sampling.topK === undefined || reasoning !== undefined ? {} : { top_k: sampling.topK }),
-    ...(reasoning === undefined ? {} : claudeThinking(ask)),
+    ...(sampling.topK === undefined || !isSampled(thinking, target) ? {} : { top_k: sampling.topK }),
+    ...thinking,
   }
   return {
     ...(Object.keys(fields).length === 0 ? {} : { additionalModelRequestFields: fields }),
@@ -172,35 +194,6 @@ function furtherFields(ask: Ask, target: Target): object {
       ? {}
       : { additionalModelResponseFieldPaths: ['/stop_sequence', '/delta/stop_sequence'] }),
   }
-}
-
-/** Tokens to think with for an effort, as Google documents them for its own compatible endpoint. */
-const EFFORT_BUDGET: Readonly<Record<string, number>> = { minimal: 1024, low: 1024, medium: 8192, high: 24_576 }
-/** The least that Claude thinks with. */
-const MIN_BUDGET = 1024
-
-/** `{thinking}` as Claude knows it. It may not think after a turn whose thoughts are not given back. */
-export function claudeThinking({ reasoning, sampling, messages }: Ask): object {
-  if (reasoning === undefined || reasoning.budget === 0 || reasoning.effort === 'none') return {}
-  if (lacksThoughts(messages)) return {}
-  if (reasoning.adaptive === true) {
-    return {
-      thinking: { type: 'adaptive' },
-      ...(reasoning.effort === undefined ? {} : { output_config: { effort: reasoning.effort } }),
-    }
-  }
-  const wanted = reasoning.budget ?? EFFORT_BUDGET[reasoning.effort ?? 'medium'] ?? 24_576
-  // The budget has to be below the answer's own bound.
-  const bound = sampling.maxTokens === undefined ? wanted : Math.min(wanted, sampling.maxTokens - 1)
-  return bound < MIN_BUDGET ? {} : { thinking: { type: 'enabled', budget_tokens: bound } }
-}
-
-/** Whether the last assistant's turn called tools without signed thoughts before the calls. */
-function lacksThoughts(messages: readonly Message[]): boolean {
-  const last = messages.findLast(({ role }) => role === 'assistant')
-  if (last === undefined || messages.at(-1)?.role === 'user') return false
-  const calls = last.parts.some(({ type }) => type === 'tool-call')
-  return calls && !last.parts.some((part) => part.type === 'reasoning' && part.family === 'anthropic')
 }
 
 function toolConfig({ tools, toolChoice, messages }: Ask): object {
@@ -234,10 +227,4 @@ function encodeChoice(choice: ToolChoice): object | undefined {
   if (choice === 'none') return undefined
   if (choice === 'auto') return { auto: {} }
   return choice === 'required' ? { any: {} } : { tool: { name: choice.name } }
-}
-
-function namesInHistory(messages: readonly Message[]): string[] {
-  const names = new Set<string>()
-  for (const { parts } of messages) for (const part of parts) if (part.type === 'tool-call') names.add(part.name)
-  return [...names]
 }

@@ -13,9 +13,13 @@ export function error(answer: ErrorAnswer, target: Target): Refusal {
   if (answer.status === 429 || answer.status === 503 || type === 'ServiceQuotaExceededException') {
     return new Refusal('INFER_THROTTLED', `${name} is out of capacity`, facts)
   }
-  if (answer.status === 408) return new Refusal('INFER_TIMEOUT', `${name}: the model timed out`)
-  if (answer.status === 400)
-    return new Refusal('INFER_REJECTED', `${name} rejected the request: ${reasonOf(answer.body) ?? type}`)
+  if (answer.status === 408 || answer.status === 504)
+    return new Refusal('INFER_TIMEOUT', `${name}: the model timed out`)
+  if (answer.status === 400 || answer.status === 413)
+    return new Refusal(
+      'INFER_REJECTED',
+      `${name} rejected the request: ${reasonOf(answer.body) ?? (type === '' ? answer.status : type)}`,
+    )
   return new Refusal('INFER_UNAVAILABLE', `${name} answered ${answer.status}${type === '' ? '' : ` (${type})`}`)
 }
 
