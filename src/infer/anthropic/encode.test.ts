@@ -175,7 +175,7 @@ test('ids that the service refuses are put in letters that it takes, the same in
     asList(asRecord(message)?.['content']).map(asRecord),
   )
   const ids = blocks.flatMap((block) => block?.['id'] ?? [])
-  assert.match(typeof ids[0] === 'string' ? ids[0] : '', /^tp_[0-9a-f]{32}$/)
+  assert.match(JSON.stringify(ids[0]), /^"tp_[0-9a-f]{32}"$/)
   assert.deepEqual(ids.slice(1), ['ok_1', 'ok_1-2'])
   assert.deepEqual(
     blocks.flatMap((block) => block?.['tool_use_id'] ?? []),
