@@ -20,7 +20,7 @@ export function banner(facts: {
 
   endpoint   ${url}/v1
   key        ${key}
-  models     chat (plain), embeddings, assistant (grounded on ${facts.documents} documents, ${facts.passages} passages of ${facts.docs})
+  models     chat, claude, gemini (plain), embeddings, gemini-embeddings, assistant (grounded on ${facts.documents} documents, ${facts.passages} passages of ${facts.docs})
   status     ${url}/#key=${key}
   sign in    ${url}/auth/login (simulated Entra: pick an admin, auditor, developer or viewer)
   clouds     simulated on this machine, with measured latency between regions; faults: ${facts.switchboardUrl}/faults

@@ -9,15 +9,18 @@ import { type Plane, withPlane } from '../plane.ts'
 const EMAIL = 'jane.doe@example.com'
 
 /** Each provider of the SDK speaks one dialect. */
-const models: readonly (readonly [dialect: string, model: (plane: Plane) => LanguageModel])[] = [
-  ['responses', ({ url, key }) => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).responses('chat')],
-  ['chat completions', ({ url, key }) => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).chat('chat')],
+const models: readonly (readonly [dialect: string, model: (plane: Plane, alias?: string) => LanguageModel])[] = [
+  ['responses', ({ url, key }, alias = 'chat') => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).responses(alias)],
+  [
+    'chat completions',
+    ({ url, key }, alias = 'chat') => createOpenAI({ baseURL: `${url}/v1`, apiKey: key }).chat(alias),
+  ],
   [
     'OpenAI-compatible chat completions',
-    ({ url, key }) =>
-      createOpenAICompatible({ name: 'thinplane', baseURL: `${url}/v1`, apiKey: key, includeUsage: true })('chat'),
+    ({ url, key }, alias = 'chat') =>
+      createOpenAICompatible({ name: 'thinplane', baseURL: `${url}/v1`, apiKey: key, includeUsage: true })(alias),
   ],
-  ['messages', ({ url, key }) => createAnthropic({ baseURL: `${url}/v1`, apiKey: key })('chat')],
+  ['messages', ({ url, key }, alias = 'chat') => createAnthropic({ baseURL: `${url}/v1`, apiKey: key })(alias)],
 ]
 
 for (const [dialect, model] of models) {
@@ -53,6 +56,32 @@ for (const [dialect, model] of models) {
       assert.ok(!plane.clouds.requests.last('cloud-run').some(({ body }) => body.includes(EMAIL)))
     })
   })
+}
+
+for (const [dialect, model] of models) {
+  for (const alias of ['claude', 'gemini']) {
+    test(`AI SDK over ${dialect}, two tools in a loop at ${alias}, which checks the proofs that it gave`, async () => {
+      await withPlane({}, async (plane) => {
+        const find = tool({
+          description: 'Finds an invoice',
+          inputSchema: jsonSchema({ type: 'object', properties: { query: { type: 'string' } }, required: ['query'] }),
+          execute: () => 'paid on Monday',
+        })
+        const looped = await generateText({
+          model: model(plane, alias),
+          prompt: `Use find_invoice for ${EMAIL}`,
+          maxRetries: 0,
+          maxOutputTokens: 4000,
+          stopWhen: isStepCount(3),
+          prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? 'required' : 'auto' }),
+          tools: { find_invoice: find },
+        })
+        assert.ok(looped.text.includes('paid on Monday'), looped.text)
+        for (const cloud of ['anthropic', 'vertex'] as const)
+          assert.ok(!plane.clouds.requests.last(cloud).some(({ body }) => body.includes(EMAIL)))
+      })
+    })
+  }
 }
 
 test('AI SDK: an answer after a schema, and embeddings', async () => {

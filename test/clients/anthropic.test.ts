@@ -20,7 +20,14 @@ test('models: in the shape of the client that asks', async () => {
     const client = new Anthropic({ baseURL: plane.url, apiKey: plane.key, maxRetries: 0 })
     const ids: string[] = []
     for await (const { id, type } of client.models.list()) ids.push(`${type} ${id}`)
-    assert.deepEqual(ids.toSorted(), ['model assistant', 'model chat', 'model embeddings'])
+    assert.deepEqual(ids.toSorted(), [
+      'model assistant',
+      'model chat',
+      'model claude',
+      'model embeddings',
+      'model gemini',
+      'model gemini-embeddings',
+    ])
     assert.equal((await client.models.retrieve('chat')).id, 'chat')
   })
 })
@@ -39,3 +46,30 @@ test('a tool that a server was made to call ends with `tool_use`, whatever the s
     assert.equal((await client.messages.stream(ask).finalMessage()).stop_reason, 'tool_use')
   })
 })
+
+for (const target of ['claude-anthropic', 'claude-us-east5', 'bedrock-us-east-1']) {
+  test(`thinking with tools over two turns at ${target}: the proof goes back as it came, personal data or not`, async () => {
+    await withPlane({ change: ({ aliases }) => (aliases['claude'] = { targets: [target] }) }, async (plane) => {
+      const client = new Anthropic({ baseURL: plane.url, apiKey: plane.key, maxRetries: 0 })
+      const ask = {
+        model: 'claude',
+        max_tokens: 6000,
+        thinking: { type: 'enabled', budget_tokens: 2000 },
+        tools: [{ name: 'find_invoice', input_schema: { type: 'object', properties: { query: { type: 'string' } } } }],
+      } satisfies Omit<Anthropic.MessageCreateParamsNonStreaming, 'messages'>
+      const question = { role: 'user', content: 'Use find_invoice for jane.doe@example.com' } as const
+      const first = await client.messages.stream({ ...ask, messages: [question] }).finalMessage()
+      const call = first.content.find(({ type }) => type === 'tool_use')
+      assert.ok(call?.type === 'tool_use', JSON.stringify(first))
+      const second = await client.messages.create({
+        ...ask,
+        messages: [
+          question,
+          { role: 'assistant', content: first.content },
+          { role: 'user', content: [{ type: 'tool_result', tool_use_id: call.id, content: 'paid on Monday' }] },
+        ],
+      })
+      assert.ok(JSON.stringify(second.content).includes('paid on Monday'), JSON.stringify(second.content))
+    })
+  })
+}
