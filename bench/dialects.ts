@@ -171,6 +171,8 @@ interface Row {
 async function measured(pairs: readonly Pair[], vendorsUrl: string, plan: Plan): Promise<Row[]> {
   await shapeTo(vendorsUrl, FAST)
   const all = new Map<string, { pair: Pair; isStream: boolean; cpuUs: number[]; rps: number[]; failed: number }>()
+  // Every process is warm with all that it will be asked before the first number is taken.
+  for (const pair of pairs) for (const isStream of [false, true]) await warmed(pair, isStream, plan.warmUpMs)
   for (let round = 0; round < plan.rounds; round += 1) {
     const order = round % 2 === 0 ? pairs : pairs.toReversed()
     for (const pair of order) {
@@ -178,13 +180,6 @@ async function measured(pairs: readonly Pair[], vendorsUrl: string, plan: Plan):
         const key = `${pair.label} ${isStream}`
         const sums = all.get(key) ?? { pair, isStream, cpuUs: [], rps: [], failed: 0 }
         all.set(key, sums)
-        if (round === 0) {
-          await proven(pair, isStream)
-          await loop(pair.caller, (number) => pair.request(isStream, number), {
-            connections: CONNECTIONS,
-            durationMs: plan.warmUpMs,
-          })
-        }
         const before = processCpuMs(pair.pid)
         const first = round * 1_000_000
         const { requests, failed, seconds } = await loop(
@@ -205,6 +200,11 @@ async function measured(pairs: readonly Pair[], vendorsUrl: string, plan: Plan):
     requestsPerS: median(rps),
     failed,
   }))
+}
+
+async function warmed(pair: Pair, isStream: boolean, durationMs: number): Promise<void> {
+  await proven(pair, isStream)
+  await loop(pair.caller, (number) => pair.request(isStream, number), { connections: CONNECTIONS, durationMs })
 }
 
 /** Nothing is measured before it answers as it has to. @throws when it does not. */
