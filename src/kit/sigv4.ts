@@ -1,5 +1,6 @@
 /** AWS Signature Version 4 for requests with a text body (docs.aws.amazon.com, "Signature Version 4 signing process"). */
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
+import { Lru } from './lru.ts'
 
 export interface SigV4Request {
   readonly method: string
@@ -54,9 +55,17 @@ export function amzDate(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
 }
 
+/** Keys are the same for a day: four of five HMACs of a call are saved. In memory, as the secrets themselves are. */
+const signingKeys = new Lru<string, Buffer>(256)
+
 function signingKey(scope: SigV4Scope, day: string): Buffer {
+  const name = `${scope.secretAccessKey}\n${day}\n${scope.region}\n${scope.service}`
+  const known = signingKeys.get(name)
+  if (known !== undefined) return known
   const dateKey = hmac(`AWS4${scope.secretAccessKey}`, day)
-  return hmac(hmac(hmac(dateKey, scope.region), scope.service), 'aws4_request')
+  const key = hmac(hmac(hmac(dateKey, scope.region), scope.service), 'aws4_request')
+  signingKeys.set(name, key)
+  return key
 }
 
 /** Every service but S3 encodes the path once more: `%3A` becomes `%253A`. */
@@ -77,7 +86,7 @@ function encodeRfc3986(text: string): string {
 }
 
 function sha256Hex(text: string | Uint8Array): string {
-  return createHash('sha256').update(text).digest('hex')
+  return hash('sha256', text, 'hex')
 }
 
 function hmac(key: string | Buffer, text: string): Buffer {
