@@ -122,3 +122,19 @@ test('caller, configuration and policy each can forbid keeping', () => {
   assert.equal(isKept(deps(), { ...PERMIT, retentionDays: 0 }, ASK), false)
   assert.equal(isKept(deps(), { ...PERMIT, retentionDays: 30 }, ASK), true)
 })
+
+test('a result of a call that nobody made is refused, in whatever conversation it stands', async () => {
+  const own = deps()
+  const result = { role: 'tool', parts: [{ type: 'tool-result', id: 'c9', text: '', isError: false }] } as const
+  const early = { role: 'assistant', parts: [{ type: 'tool-call', id: 'c9', name: 'f', arguments: '' }] } as const
+  for (const messages of [[result], [result, early]])
+    assert.throws(() => recall(own, JANE, testAsk({ messages })), {
+      code: 'WIRE_MALFORMED',
+      param: 'messages',
+      message: /a result of the call `c9`, which no message before it makes/,
+    })
+  await keepAll(own, 'resp_1')
+  const next = testAsk({ dialect: 'openai-responses', messages: [result], previous: 'resp_1' })
+  assert.throws(() => recall(own, JANE, next), { code: 'WIRE_MALFORMED', param: 'input' })
+  recall(own, JANE, testAsk({ messages: [early, result] }))
+})

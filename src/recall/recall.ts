@@ -12,10 +12,10 @@ export interface RecallDeps {
 
 /**
  * The request with the conversation that it goes on from in front of it, as its own caller had it.
- * @throws {Refusal} RECALL_UNKNOWN when that is not known here (any more), or is somebody else's.
+ * @throws {Refusal} WIRE_MALFORMED for a result of a call that nobody made; RECALL_UNKNOWN when that is not known here (any more), or is somebody else's.
  */
 export function recall({ answers }: RecallDeps, principal: Principal, ask: Ask): Ask {
-  if (ask.previous === undefined) return ask
+  if (ask.previous === undefined) return answered(ask)
   const earlier = answers.get(keyOf(principal, ask.previous))
   if (earlier === undefined) {
     throw new Refusal(
@@ -27,7 +27,27 @@ export function recall({ answers }: RecallDeps, principal: Principal, ask: Ask):
   // Instructions hold for one request: those of this one stand before everything.
   const own = ask.messages.findIndex(({ role }) => role !== 'system')
   const lead = own === -1 ? ask.messages.length : own
-  return { ...ask, messages: [...ask.messages.slice(0, lead), ...earlier, ...ask.messages.slice(lead)] }
+  return answered({ ...ask, messages: [...ask.messages.slice(0, lead), ...earlier, ...ask.messages.slice(lead)] })
+}
+
+/** Every vendor refuses a result of a call that nobody made, each in its own words and some after minutes. */
+function answered(ask: Ask): Ask {
+  const called = new Set<string>()
+  for (const { parts } of ask.messages) {
+    for (const part of parts) {
+      if (part.type === 'tool-call') called.add(part.id)
+      else if (part.type === 'tool-result' && !called.has(part.id)) {
+        const param = ask.dialect === 'openai-responses' ? 'input' : 'messages'
+        const id = part.id.replaceAll(/[^\w.:-]/g, '?').slice(0, 64)
+        throw new Refusal(
+          'WIRE_MALFORMED',
+          `\`${param}\` holds a result of the call \`${id}\`, which no message before it makes: send the call too`,
+          { param },
+        )
+      }
+    }
+  }
+  return ask
 }
 
 /** Whether policy and configuration let the answer be kept, and the caller wants it to be. */

@@ -1,5 +1,6 @@
 import type { CacheTtl, Effort, OutputFormat } from '#contract/ask.ts'
 import { type Fields, fields, optionalFlagOrNone, optionalText, text, wrong } from './fields.ts'
+import { jsonSchema } from './json-schema.ts'
 
 /** Parameters that several dialects have in the same form. */
 
@@ -30,7 +31,7 @@ export function schemaField(given: Fields, path: string): OutputFormat {
   return {
     type: 'schema',
     name,
-    schema: fields(given['schema'], `${path}.schema`),
+    schema: jsonSchema(given['schema'], `${path}.schema`),
     strict: optionalFlagOrNone(given['strict'], `${path}.strict`),
     ...(description === undefined ? {} : { description }),
   }

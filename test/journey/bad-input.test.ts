@@ -32,6 +32,20 @@ const ROWS: readonly (readonly [name: string, body: string, status: number, code
     /must be a data: URL, or an http\(s\) URL/,
   ],
   [
+    'a result of a call that nobody made',
+    '{"model":"chat","messages":[{"role":"user","content":"x"},{"role":"tool","tool_call_id":"c1","content":"y"}]}',
+    400,
+    'WIRE_MALFORMED',
+    /result of the call `c1`, which no message before it makes: send the call too$/,
+  ],
+  [
+    'a schema that is none',
+    chat('x', { tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'objekt' } } }] }),
+    400,
+    'WIRE_MALFORMED',
+    /^`tools\[0\]\.function\.parameters\.type` must be one of array, boolean/,
+  ],
+  [
     'a temperature of 9',
     chat('x', { temperature: 9 }),
     400,

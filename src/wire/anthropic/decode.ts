@@ -18,6 +18,7 @@ import {
 import type { Header } from '#wire/dialect.ts'
 import { thinplaneField } from '#wire/ground-field.ts'
 import { imageFromData, imageFromUrl } from '#wire/image.ts'
+import { jsonSchema } from '#wire/json-schema.ts'
 import { cacheField, effortField } from '#wire/parameters.ts'
 import { splitId, splitProof } from '#wire/proofs.ts'
 
@@ -206,7 +207,7 @@ function decodeTool(tool: Fields, path: string): Tool {
   const decoded = {
     name: text(tool['name'], `${path}.name`),
     description: optionalText(tool['description'], `${path}.description`),
-    parameters: fields(tool['input_schema'], `${path}.input_schema`),
+    parameters: jsonSchema(tool['input_schema'], `${path}.input_schema`),
   }
   const strict = optionalFlagOrNone(tool['strict'], `${path}.strict`)
   const cache = cacheField(tool['cache_control'], `${path}.cache_control`)
@@ -254,7 +255,7 @@ function decodeOutput(value: unknown): Pick<Ask, 'format'> {
   if (!isGiven(format)) return {}
   const given = fields(format, 'output_config.format')
   if (given['type'] !== 'json_schema') throw wrong('output_config.format.type', '`json_schema`')
-  const schema = fields(given['schema'], 'output_config.format.schema')
+  const schema = jsonSchema(given['schema'], 'output_config.format.schema')
   return { format: { type: 'schema', name: 'answer', schema, strict: true } }
 }
 

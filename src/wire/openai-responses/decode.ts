@@ -17,6 +17,7 @@ import {
 } from '#wire/fields.ts'
 import { thinplaneField } from '#wire/ground-field.ts'
 import { imageFromUrl } from '#wire/image.ts'
+import { jsonSchema } from '#wire/json-schema.ts'
 import { effortField, schemaField } from '#wire/parameters.ts'
 import { splitId } from '#wire/proofs.ts'
 import { openThought } from './thought.ts'
@@ -240,7 +241,7 @@ function decodeTool(tool: Fields, path: string): Tool {
   return {
     name: text(tool['name'], `${path}.name`),
     description: optionalText(tool['description'], `${path}.description`),
-    parameters: given === undefined || given === null ? { type: 'object' } : fields(given, `${path}.parameters`),
+    parameters: given === undefined || given === null ? { type: 'object' } : jsonSchema(given, `${path}.parameters`),
     ...(strict === undefined ? {} : { strict }),
     ...(rest === NONE ? {} : { rest }),
   }

@@ -18,6 +18,7 @@ import {
 } from '#wire/fields.ts'
 import { thinplaneField } from '#wire/ground-field.ts'
 import { imageFromUrl } from '#wire/image.ts'
+import { jsonSchema } from '#wire/json-schema.ts'
 import { cacheField, effortField, schemaField } from '#wire/parameters.ts'
 import { splitId } from '#wire/proofs.ts'
 
@@ -212,7 +213,7 @@ function decodeTool(tool: Fields, path: string): Tool {
     parameters:
       called['parameters'] === undefined
         ? { type: 'object' }
-        : fields(called['parameters'], `${path}.function.parameters`),
+        : jsonSchema(called['parameters'], `${path}.function.parameters`),
   }
   const strict = optionalFlagOrNone(called['strict'], `${path}.function.strict`)
   const cache = cacheField(tool['cache_control'], `${path}.cache_control`)
