@@ -4,6 +4,7 @@ import { screen } from '#guard/screen.ts'
 import { LazyVault, createVaults } from '#guard/vault.ts'
 import { decode as decodeAnthropic } from '#wire/anthropic/decode.ts'
 import { decode as decodeOpenai } from '#wire/openai/decode.ts'
+import { decode as decodeEmbeddings } from '#wire/openai-embeddings/decode.ts'
 import { decode as decodeResponses } from '#wire/openai-responses/decode.ts'
 import { readRows } from './data.ts'
 import { BENCH_PRINCIPAL, BENCH_PROFILE } from './profile.ts'
@@ -21,6 +22,7 @@ const DECODERS: Readonly<Record<string, (body: string) => Ask>> = {
   'openai-chat': decodeOpenai,
   'anthropic-messages': decodeAnthropic,
   'openai-responses': decodeResponses,
+  embeddings: decodeEmbeddings,
 }
 
 type Fate = 'replaced' | `refused (${string})` | 'not carried' | 'LEAKED'
@@ -57,7 +59,7 @@ function fateOf({ api, body, value }: Surface): Fate {
     const { ask } = screen(decode(JSON.stringify(body)), BENCH_PROFILE, vault)
     const text = JSON.stringify(ask)
     if (holds(text, value)) return 'LEAKED'
-    return /<[A-Z_]+_\d{5}>/.test(text) ? 'replaced' : 'not carried'
+    return /<[A-Z_]+_\d{5}>|\[[A-Z_]+\]/.test(text) ? 'replaced' : 'not carried'
   } catch (error) {
     if (error instanceof Refusal) return `refused (${error.code})`
     throw error

@@ -238,15 +238,15 @@ for (const [what, body, message, param] of malformed) {
 
 const unsupported: readonly (readonly [what: string, body: string, message: string, param: string])[] = [
   [
-    'a document',
-    withBlock({ type: 'document' }),
+    'a document that is a file',
+    withBlock({ type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: 'AAAA' } }),
     'documents do not leave whole: send their text, or put them into a collection',
     'messages[0].content[0]',
   ],
   [
-    'a search result in a result',
-    withBlock({ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'search_result' }] }),
-    'content of type `search_result` is not carried, send text or images',
+    'something unknown in a result',
+    withBlock({ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'tool_reference' }] }),
+    'content of type `tool_reference` is not carried, send text or images',
     'messages[0].content[0].content[0]',
   ],
   [
@@ -313,5 +313,30 @@ test('arbitrary JSON and arbitrary text throw nothing but refusals', () => {
       }
     }),
     { numRuns: 500 },
+  )
+})
+
+test('documents and search results that are text already are texts of the prompt, with what is said about them', () => {
+  const { messages } = decode(
+    bodyWith({
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'document', title: 'Lease', source: { type: 'text', media_type: 'text/plain', data: 'Rent: 5' } },
+            { type: 'document', source: { type: 'content', content: [{ type: 'text', text: 'a' }] } },
+            { type: 'search_result', title: 'T', source: 'https://a', content: [{ type: 'text', text: 'b' }] },
+          ],
+        },
+      ],
+    }),
+  )
+  assert.deepEqual(
+    messages[0]?.parts.map((part) => part.type === 'text' && part.text),
+    [
+      '<document>\nLease\nRent: 5\n</document>',
+      '<document>\na\n</document>',
+      '<search_result>\nT\nhttps://a\nb\n</search_result>',
+    ],
   )
 })

@@ -43,6 +43,8 @@ const KNOWN = new Set([
 const KNOWN_BLOCKS: Readonly<Record<string, ReadonlySet<string>>> = {
   text: new Set(['type', 'text', 'cache_control']),
   image: new Set(['type', 'source', 'cache_control']),
+  document: new Set(['type', 'source', 'title', 'context', 'cache_control']),
+  search_result: new Set(['type', 'source', 'title', 'content', 'cache_control']),
   tool_use: new Set(['type', 'id', 'name', 'input', 'cache_control']),
   tool_result: new Set(['type', 'tool_use_id', 'content', 'is_error', 'cache_control']),
 }
@@ -129,16 +131,46 @@ function decodeBlock(block: Fields, path: string, place: BlockPlace): Part[] {
   if (type === 'tool_use' || type === 'tool_result') {
     throw wrong(path, `text: \`${type}\` belongs to ${type === 'tool_use' ? 'the assistant' : 'the user'}`)
   }
-  if (type === 'document')
-    throw unsupported(path, 'documents do not leave whole: send their text, or put them into a collection')
   throw unsupported(path, `content of type \`${type.slice(0, 40)}\` is not carried, send text or images`)
 }
 
 function decodeContent(block: Fields, type: string, path: string, place: BlockPlace): Part | undefined {
   if (type === 'text') return { type: 'text', text: text(block['text'], `${path}.text`) }
+  if (type === 'document' && place !== 'assistant') return decodeDocument(block, path)
+  if (type === 'search_result' && place !== 'assistant') return decodeSearchResult(block, path)
   if (type === 'image' && (place === 'user' || place === 'result')) return decodeImage(block, path)
   if (type === 'tool_use' && place === 'assistant') return decodeCall(block, path)
   return type === 'tool_result' && place === 'user' ? decodeResult(block, path) : undefined
+}
+
+/** A document that is text already is one more text of the prompt; files stay where they are. */
+function decodeDocument(block: Fields, path: string): Part {
+  const source = fields(block['source'], `${path}.source`)
+  const type = text(source['type'], `${path}.source.type`)
+  if (type !== 'text' && type !== 'content')
+    throw unsupported(path, 'documents do not leave whole: send their text, or put them into a collection')
+  const title = optionalText(block['title'], `${path}.title`)
+  const context = optionalText(block['context'], `${path}.context`)
+  const said =
+    type === 'text' ? text(source['data'], `${path}.source.data`) : textsOf(source['content'], `${path}.source.content`)
+  return { type: 'text', text: quoted('document', [title, context], said) }
+}
+
+function decodeSearchResult(block: Fields, path: string): Part {
+  const title = optionalText(block['title'], `${path}.title`)
+  const source = optionalText(block['source'], `${path}.source`)
+  return { type: 'text', text: quoted('search_result', [title, source], textsOf(block['content'], `${path}.content`)) }
+}
+
+function textsOf(content: unknown, path: string): string {
+  const parts = decodeBlocks(content, path, 'system')
+  return parts.map((part) => (part.type === 'text' ? part.text : '')).join('\n')
+}
+
+/** Models tell what is quoted by the tags around it. */
+function quoted(tag: string, heads: readonly (string | undefined)[], said: string): string {
+  const head = heads.filter((each) => each !== undefined && each !== '')
+  return `<${tag}>\n${[...head, said].join('\n')}\n</${tag}>`
 }
 
 function marksOf(block: Fields, type: string, path: string): Pick<Part, 'cache' | 'rest'> {
