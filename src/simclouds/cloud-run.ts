@@ -49,7 +49,10 @@ function reply(
     case 'POST /v1/embeddings':
       return refusing(() => embeddings(request.text, options.embeddingModel))
     case 'GET /v1/models':
-      return json(200, { object: 'list', data: options.models.map((model) => modelOf(model, createdEpochS)) })
+      return json(200, {
+        object: 'list',
+        data: [...options.models, options.embeddingModel].map((model) => modelOf(model, createdEpochS)),
+      })
     case 'GET /health':
       return { status: 200, headers: {}, body: '' }
     case 'GET /metrics':
