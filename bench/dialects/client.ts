@@ -1,4 +1,4 @@
-import { Agent, request as send } from 'node:http'
+import { Agent, type ClientRequest, type IncomingMessage, request as send } from 'node:http'
 import type { BenchRequest } from './requests.ts'
 
 export interface Caller {
@@ -14,62 +14,58 @@ export interface Answered {
   readonly atMs: readonly number[]
 }
 
-/** Asks once and reads to the end; `keep` keeps what came. @throws when the connection breaks. */
-export function askOnce(
+function post(
   agent: Agent,
   { url, headers }: Caller,
   { path, body }: BenchRequest,
-  keep = false,
-): Promise<Answered> {
+  answered: (response: IncomingMessage) => void,
+): ClientRequest {
+  const call = send(
+    `${url}${path}`,
+    {
+      agent,
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+    },
+    answered,
+  )
+  call.end(body)
+  return call
+}
+
+/** Asks once and reads to the end; `keep` keeps what came. @throws when the connection breaks. */
+export function askOnce(agent: Agent, caller: Caller, asked: BenchRequest, keep = false): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const began = performance.now()
-    const call = send(
-      `${url}${path}`,
-      {
-        agent,
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      },
-      (response) => {
-        let bytes = 0
-        const pieces: Buffer[] = []
-        const atMs: number[] = []
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.length
-          atMs.push(performance.now() - began)
-          if (keep) pieces.push(chunk)
-        })
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, bytes, text: Buffer.concat(pieces).toString(), atMs }),
-        )
-        response.on('error', reject)
-      },
-    )
+    const call = post(agent, caller, asked, (response) => {
+      let bytes = 0
+      const pieces: Buffer[] = []
+      const atMs: number[] = []
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        atMs.push(performance.now() - began)
+        if (keep) pieces.push(chunk)
+      })
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, bytes, text: Buffer.concat(pieces).toString(), atMs }),
+      )
+      response.on('error', reject)
+    })
     call.on('error', reject)
-    call.end(body)
   })
 }
 
 /** Leaves at the first piece of the answer. */
-export function leaveEarly(agent: Agent, { url, headers }: Caller, { path, body }: BenchRequest): Promise<void> {
+export function leaveEarly(agent: Agent, caller: Caller, asked: BenchRequest): Promise<void> {
   return new Promise((resolve, reject) => {
-    const call = send(
-      `${url}${path}`,
-      {
-        agent,
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      },
-      (response) => {
-        response.once('data', () => {
-          call.destroy()
-          resolve()
-        })
-        response.on('error', () => resolve())
-      },
-    )
+    const call = post(agent, caller, asked, (response) => {
+      response.once('data', () => {
+        call.destroy()
+        resolve()
+      })
+      response.on('error', () => resolve())
+    })
     call.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' ? resolve() : reject(error)))
-    call.end(body)
   })
 }
 

@@ -4,6 +4,7 @@ import { type JWK } from 'jose'
 import type { Ask } from '#contract/ask.ts'
 import { type CrossAnswer, CrossFault, type CrossRequest, type Trip } from '#contract/crossing.ts'
 import { Refusal, type RefusalCode } from '#contract/refusal.ts'
+import { testAsk } from '#contract/test-ask.ts'
 import { asRecord, parseJson } from '#kit/json.ts'
 import { type ContextDeps, type GroundQuestion, ground } from './ground.ts'
 import { createPassportKey, openPassportOffice } from './passport.ts'
@@ -26,24 +27,14 @@ const TRIP: Trip = {
 }
 
 function question(text: string, collections: readonly string[] = ['docs']): GroundQuestion {
-  const ask: Ask = {
-    dialect: 'openai-chat',
+  const ask: Ask = testAsk({
     alias: 'assistant',
-    stream: false,
     messages: [
       { role: 'user', parts: [{ type: 'text', text: 'an earlier question' }] },
       { role: 'assistant', parts: [{ type: 'text', text: 'an answer' }] },
       { role: 'user', parts: [{ type: 'text', text }] },
     ],
-    tools: [],
-    toolChoice: undefined,
-    sampling: {},
-    includeUsage: false,
-    ground: undefined,
-    conversation: undefined,
-    purpose: undefined,
-    rest: {},
-  }
+  })
   return {
     principal: {
       subject: 's',

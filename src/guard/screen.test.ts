@@ -4,6 +4,7 @@ import type { Ask, Message } from '#contract/ask.ts'
 import type { Passage } from '#contract/context.ts'
 import { Refusal } from '#contract/refusal.ts'
 import type { GuardAction, Screened } from '#contract/screened.ts'
+import { testAsk } from '#contract/test-ask.ts'
 import { RULES_VERSION } from '#detect/scan.ts'
 import type { GuardProfile } from './profile.ts'
 import { admit, screen, scrub, seal, isLong, screenLong } from './screen.ts'
@@ -43,21 +44,7 @@ function profile(actions: Readonly<Record<string, GuardAction>>): GuardProfile {
 }
 
 function ask(messages: readonly Message[], more: Partial<Ask> = {}): Ask {
-  return {
-    dialect: 'openai-chat',
-    alias: 'chat',
-    stream: false,
-    messages,
-    tools: [],
-    toolChoice: undefined,
-    sampling: {},
-    includeUsage: false,
-    ground: undefined,
-    conversation: undefined,
-    purpose: undefined,
-    rest: {},
-    ...more,
-  }
+  return testAsk({ messages, ...more })
 }
 
 function user(text: string): Message {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Ask, Message } from '#contract/ask.ts'
 import { CrossFault, type Trip } from '#contract/crossing.ts'
 import type { Finding } from '#contract/screened.ts'
+import { testAsk } from '#contract/test-ask.ts'
 import type { GuardProfile } from '#guard/profile.ts'
 import { type Draft, NO_PASSAGES, screen, seal } from '#guard/screen.ts'
 import { LazyVault, createVaults } from '#guard/vault.ts'
@@ -39,20 +40,7 @@ function user(text: string): Message {
 }
 
 function draftOf(messages: readonly Message[], profile: GuardProfile = PROFILE): Draft {
-  const ask: Ask = {
-    dialect: 'openai-chat',
-    alias: 'chat',
-    stream: false,
-    messages,
-    tools: [],
-    toolChoice: undefined,
-    sampling: {},
-    includeUsage: false,
-    ground: undefined,
-    conversation: undefined,
-    purpose: undefined,
-    rest: {},
-  }
+  const ask: Ask = testAsk({ messages })
   const vaults = createVaults(new Uint8Array(32))
   const principal = {
     subject: 's',

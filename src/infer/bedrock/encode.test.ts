@@ -3,24 +3,12 @@ import { test } from 'node:test'
 import type { Ask, Message, Part } from '#contract/ask.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
+import { testAsk } from '#infer/test-asks.ts'
 import { encode } from './encode.ts'
 
 const TARGET = { endpoint: 'http://127.0.0.1:1', model: 'arn:aws:bedrock:us-east-1::p/a-v1:0' } as Target
 
-const ASK: Ask = {
-  dialect: 'openai-chat',
-  alias: 'chat',
-  stream: false,
-  messages: [{ role: 'user', parts: [{ type: 'text', text: 'hi' }] }],
-  tools: [],
-  toolChoice: undefined,
-  sampling: {},
-  includeUsage: false,
-  ground: undefined,
-  conversation: undefined,
-  purpose: undefined,
-  rest: { response_format: { type: 'json_object' } },
-}
+const ASK: Ask = testAsk({ rest: { response_format: { type: 'json_object' } } })
 
 function encoded(changes: Partial<Ask>) {
   const { url, headers, body } = encode({ ask: { ...ASK, ...changes } } as Screened, TARGET)

@@ -2,39 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Ask } from '#contract/ask.ts'
 import type { Screened } from '#contract/screened.ts'
-import type { Target } from '#contract/target.ts'
+import { testAsk, testTarget } from '#infer/test-asks.ts'
 import { openaiCompatible } from './provider.ts'
 
 const { encode } = openaiCompatible
 
-const TARGET: Target = {
-  name: 'vllm',
-  provider: 'openai-compatible',
-  place: { cloud: 'gcp', region: 'us-east4' },
-  endpoint: 'http://127.0.0.1:1',
-  model: 'llama',
-  credential: { kind: 'none' },
-  price: { usdPerMillionInput: 0, usdPerMillionCachedInput: 0, usdPerMillionOutput: 0, source: '' },
-  deadlines: { connectMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
-  simulated: false,
-  tags: [],
-  jurisdiction: undefined,
-}
+const TARGET = testTarget({ name: 'vllm', model: 'llama' })
 
-const ASK: Ask = {
-  dialect: 'openai-chat',
-  alias: 'chat',
-  stream: false,
-  messages: [{ role: 'user', parts: [{ type: 'text', text: 'hi' }] }],
-  tools: [],
-  toolChoice: undefined,
-  sampling: {},
-  includeUsage: false,
-  ground: undefined,
-  conversation: undefined,
-  purpose: undefined,
-  rest: {},
-}
+const ASK: Ask = testAsk()
 
 function encoded(changes: Partial<Ask>) {
   const { url, headers, body } = encode({ ask: { ...ASK, ...changes } } as Screened, TARGET)

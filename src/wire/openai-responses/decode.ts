@@ -1,4 +1,4 @@
-import type { Ask, Message, OutputFormat, Part, ReasoningAsk, Role, Tool, ToolChoice } from '#contract/ask.ts'
+import type { Ask, Message, OutputFormat, Part, ReasoningAsk, Role, Tool } from '#contract/ask.ts'
 import {
   type Fields,
   NONE,
@@ -18,12 +18,11 @@ import {
 import { thinplaneField } from '#wire/ground-field.ts'
 import { imageFromUrl } from '#wire/image.ts'
 import { jsonSchema } from '#wire/json-schema.ts'
-import { effortField, schemaField } from '#wire/parameters.ts'
+import { effortField, formatField, schemaField, toolChoiceField, toolsField } from '#wire/parameters.ts'
 import { splitId } from '#wire/proofs.ts'
 import { openThought } from './thought.ts'
 
 const MAX_ITEMS = 4096
-const MAX_TOOLS = 512
 
 const KNOWN = new Set([
   'model',
@@ -75,8 +74,8 @@ export function decode(body: string): Ask {
     alias: modelName(request['model']),
     stream,
     messages: [...decodeInstructions(request['instructions']), ...decodeInput(request['input'])],
-    tools: decodeTools(request['tools']),
-    toolChoice: decodeChoice(request['tool_choice']),
+    tools: toolsField(request['tools'], decodeTool),
+    toolChoice: toolChoiceField(request['tool_choice'], nameOfChoice),
     ...(parallelTools === undefined ? {} : { parallelTools }),
     sampling: decodeSampling(request),
     ...(format === undefined ? {} : { format }),
@@ -221,13 +220,6 @@ function decodeThought(item: Fields, path: string): Part[] {
   return [openThought(thought.join('\n'), sealed)]
 }
 
-function decodeTools(value: unknown): Tool[] {
-  if (value === undefined || value === null) return []
-  const items = list(value, 'tools')
-  if (items.length > MAX_TOOLS) throw wrong('tools', `a list of at most ${MAX_TOOLS} tools, it has ${items.length}`)
-  return items.map((item, at) => decodeTool(fields(item, `tools[${at}]`), `tools[${at}]`))
-}
-
 function decodeTool(tool: Fields, path: string): Tool {
   const type = text(tool['type'], `${path}.type`)
   if (type !== 'function')
@@ -247,14 +239,10 @@ function decodeTool(tool: Fields, path: string): Tool {
   }
 }
 
-function decodeChoice(value: unknown): ToolChoice | undefined {
-  if (value === undefined || value === null) return undefined
-  if (value === 'auto' || value === 'none' || value === 'required') return value
-  if (typeof value === 'string') throw wrong('tool_choice', 'auto, none, required or an object that names a function')
-  const choice = fields(value, 'tool_choice')
+function nameOfChoice(choice: Fields): string {
   if (choice['type'] !== 'function')
     throw unsupported('tool_choice.type', '`tool_choice` can name one function, or be auto, none or required')
-  return { name: text(choice['name'], 'tool_choice.name') }
+  return text(choice['name'], 'tool_choice.name')
 }
 
 function decodeSampling(request: Fields): Ask['sampling'] {
@@ -280,12 +268,5 @@ function decodeReasoning(value: unknown): ReasoningAsk | undefined {
 
 function decodeFormat(value: unknown): OutputFormat | undefined {
   if (value === undefined || value === null) return undefined
-  const given = fields(value, 'text')['format']
-  if (given === undefined || given === null) return undefined
-  const format = fields(given, 'text.format')
-  const type = text(format['type'], 'text.format.type')
-  if (type === 'text') return undefined
-  if (type === 'json_object') return { type: 'json' }
-  if (type !== 'json_schema') throw wrong('text.format.type', 'text, json_object or json_schema')
-  return schemaField(format, 'text.format')
+  return formatField(fields(value, 'text')['format'], 'text.format', (format) => schemaField(format, 'text.format'))
 }

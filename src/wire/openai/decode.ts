@@ -1,4 +1,4 @@
-import type { Ask, Message, OutputFormat, Part, Role, Tool, ToolChoice } from '#contract/ask.ts'
+import type { Ask, Message, OutputFormat, Part, Role, Tool } from '#contract/ask.ts'
 import { asRecord, asText } from '#kit/json.ts'
 import {
   type Fields,
@@ -19,12 +19,11 @@ import {
 import { thinplaneField } from '#wire/ground-field.ts'
 import { imageFromUrl } from '#wire/image.ts'
 import { jsonSchema } from '#wire/json-schema.ts'
-import { cacheField, effortField, schemaField } from '#wire/parameters.ts'
+import { cacheField, effortField, formatField, schemaField, toolChoiceField, toolsField } from '#wire/parameters.ts'
 import { splitId } from '#wire/proofs.ts'
 
 /** Messages that one request may carry. */
 const MAX_MESSAGES = 4096
-const MAX_TOOLS = 512
 /** OpenAI's own bound of `n`. */
 const MAX_CHOICES = 128
 
@@ -67,7 +66,7 @@ const ROLES: Readonly<Record<string, Role>> = {
 export function decode(body: string): Ask {
   const request = parseBody(body)
   const own = thinplaneField(request['thinplane'])
-  const format = decodeFormat(request['response_format'])
+  const format = formatField(request['response_format'], 'response_format', schemaOf)
   const effort = effortField(request['reasoning_effort'], 'reasoning_effort')
   const logprobs = decodeLogprobs(request)
   const parallelTools = optionalFlagOrNone(request['parallel_tool_calls'], 'parallel_tool_calls')
@@ -76,8 +75,8 @@ export function decode(body: string): Ask {
     alias: modelName(request['model']),
     stream: optionalFlag(request['stream'], 'stream'),
     messages: decodeMessages(request['messages']),
-    tools: decodeTools(request['tools']),
-    toolChoice: decodeChoice(request['tool_choice']),
+    tools: toolsField(request['tools'], decodeTool),
+    toolChoice: toolChoiceField(request['tool_choice'], nameOfChoice),
     ...(parallelTools === undefined ? {} : { parallelTools }),
     sampling: decodeSampling(request),
     ...(format === undefined ? {} : { format }),
@@ -196,13 +195,6 @@ function decodeResult(message: Fields, path: string): Part {
   }
 }
 
-function decodeTools(value: unknown): Tool[] {
-  if (value === undefined || value === null) return []
-  const items = list(value, 'tools')
-  if (items.length > MAX_TOOLS) throw wrong('tools', `a list of at most ${MAX_TOOLS} tools, it has ${items.length}`)
-  return items.map((item, at) => decodeTool(fields(item, `tools[${at}]`), `tools[${at}]`))
-}
-
 function decodeTool(tool: Fields, path: string): Tool {
   if (tool['type'] !== 'function') throw unsupported(`${path}.type`, `\`${path}.type\` must be \`function\``)
   const called = fields(tool['function'], `${path}.function`)
@@ -225,13 +217,7 @@ function decodeTool(tool: Fields, path: string): Tool {
   }
 }
 
-function decodeFormat(value: unknown): OutputFormat | undefined {
-  if (value === undefined || value === null) return undefined
-  const format = fields(value, 'response_format')
-  const type = text(format['type'], 'response_format.type')
-  if (type === 'text') return undefined
-  if (type === 'json_object') return { type: 'json' }
-  if (type !== 'json_schema') throw wrong('response_format.type', 'text, json_object or json_schema')
+function schemaOf(format: Fields): OutputFormat {
   return schemaField(fields(format['json_schema'], 'response_format.json_schema'), 'response_format.json_schema')
 }
 
@@ -244,16 +230,8 @@ function decodeLogprobs(request: Fields): number | undefined {
   return top ?? 0
 }
 
-function decodeChoice(value: unknown): ToolChoice | undefined {
-  if (value === undefined || value === null) return undefined
-  if (value === 'auto' || value === 'none' || value === 'required') return value
-  if (typeof value === 'string') throw wrong('tool_choice', 'auto, none, required or an object that names a function')
-  return {
-    name: text(
-      fields(fields(value, 'tool_choice')['function'], 'tool_choice.function')['name'],
-      'tool_choice.function.name',
-    ),
-  }
+function nameOfChoice(choice: Fields): string {
+  return text(fields(choice['function'], 'tool_choice.function')['name'], 'tool_choice.function.name')
 }
 
 function decodeSampling(request: Fields): Ask['sampling'] {
