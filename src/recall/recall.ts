@@ -32,6 +32,7 @@ export function recall({ answers }: RecallDeps, principal: Principal, ask: Ask):
 
 /** Every vendor refuses a result of a call that nobody made, each in its own words and some after minutes. */
 function answered(ask: Ask): Ask {
+  if (!ask.messages.some(({ role }) => role === 'tool')) return ask
   const called = new Set<string>()
   for (const { parts } of ask.messages) {
     for (const part of parts) {

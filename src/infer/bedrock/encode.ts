@@ -30,8 +30,11 @@ export function encode({ ask }: Screened, target: Target): EncodedRequest {
 
 /** Converse itself has neither seed, penalties nor log-probabilities; fields of Claude's own go beside it. */
 function carriedBy(target: Target): ReadonlySet<Feature> {
-  return new Set<Feature>(isClaude(target) ? ['schema', 'reasoning', 'topK', 'cache'] : ['schema', 'cache'])
+  return isClaude(target) ? CARRIED_TO_CLAUDE : CARRIED
 }
+
+const CARRIED: ReadonlySet<Feature> = new Set<Feature>(['schema', 'cache'])
+const CARRIED_TO_CLAUDE: ReadonlySet<Feature> = new Set<Feature>([...CARRIED, 'reasoning', 'topK'])
 
 /** Profiles put a region before the vendor's name; an ARN may hide the model, then its alias has to say. */
 function isClaude({ model }: Target): boolean {

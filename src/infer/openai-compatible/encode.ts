@@ -25,14 +25,18 @@ const CARRIED: readonly Feature[] = [
 ]
 
 export function encoder(flavour: Flavour): (screened: Screened, target: Target) => EncodedRequest {
+  const carried: readonly Feature[] = flavour.topK ? [...CARRIED, 'topK'] : CARRIED
+  const manner = (isOwn: boolean, more: readonly Feature[]): Manner => ({
+    flavour,
+    isOwn,
+    carried: new Set<Feature>(isOwn ? [...carried, ...more, 'rest'] : [...carried, ...more]),
+  })
+  const [own, foreign] = [manner(true, []), manner(false, [])]
+  const [ownEmbed, foreignEmbed] = [manner(true, ['dimensions']), manner(false, ['dimensions'])]
   return ({ ask }, target) => {
     const isOwn = ask.dialect === 'openai-chat' || ask.dialect === 'openai-embeddings'
-    const carried = new Set<Feature>(CARRIED)
-    if (flavour.topK) carried.add('topK')
-    if (isOwn) carried.add('rest')
-    return ask.operation === 'embed'
-      ? embeddings(ask, target, { flavour, isOwn, carried: carried.add('dimensions') })
-      : chat(ask, target, { flavour, isOwn, carried })
+    if (ask.operation === 'embed') return embeddings(ask, target, isOwn ? ownEmbed : foreignEmbed)
+    return chat(ask, target, isOwn ? own : foreign)
   }
 }
 
