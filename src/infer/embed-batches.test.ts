@@ -79,7 +79,8 @@ test('one who leaves while waiting is not asked for; one who leaves a shared cal
   const { calls, call } = slowTarget()
   for (let at = 0; at < 4; at += 1) void batches.ask(TARGET, embedAsk('x'), trip(), call)
   const leaving = new AbortController()
-  const staying = batches.ask(TARGET, embedAsk('stay'), trip(), call)
+  const first = new AbortController()
+  const staying = batches.ask(TARGET, embedAsk('stay'), trip(first.signal), call)
   const gone = batches.ask(TARGET, embedAsk('gone'), trip(leaving.signal), call)
   const also = batches.ask(TARGET, embedAsk('also'), trip(), call)
   leaving.abort(new Error('left'))
@@ -90,6 +91,8 @@ test('one who leaves while waiting is not asked for; one who leaves a shared cal
     calls[4]?.ask.messages.map(({ parts: [part] }) => part?.type === 'text' && part.text),
     ['stay', 'also'],
   )
+  first.abort(new Error('left'))
+  assert.equal(calls[4]?.trip.signal.aborted, false)
   calls[4]?.answer()
   assert.deepEqual(vectorsOf(await staying), [[0, [4]]])
   assert.deepEqual(vectorsOf(await also), [[0, [4]]])
