@@ -44,7 +44,8 @@ export async function ground(
   trip: Trip,
 ): Promise<ContextAnswer | undefined> {
   const { permit, principal, ask } = question
-  if (permit.collections.length === 0) return undefined
+  // A passage beside the texts would be embedded as one more of them.
+  if (permit.collections.length === 0 || ask.operation === 'embed') return undefined
   if (deps === undefined)
     throw new Refusal('CONTEXT_UNAVAILABLE', 'no data plane is configured, so collections can not be read')
   const query = queryOf(ask)

@@ -186,6 +186,7 @@ interface RefusalRow {
 export type RefusalCode = keyof typeof REFUSALS
 
 export interface RefusalFacts {
+  readonly blameless?: boolean
   /** The request field at fault, as a path: `messages[2].content`. */
   readonly param?: string
   /** Seconds after which a new try makes sense. */
@@ -215,6 +216,8 @@ export class Refusal extends Error {
   readonly retryAfterS: number | undefined
   readonly policies: readonly string[]
   readonly challenge: ClaimsChallenge | undefined
+  /** It says nothing against the health of the target that was asked. */
+  readonly blameless: boolean
 
   constructor(code: RefusalCode, message: string, facts: RefusalFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
@@ -224,6 +227,7 @@ export class Refusal extends Error {
     this.retryAfterS = facts.retryAfterS
     this.policies = facts.policies ?? []
     this.challenge = facts.challenge
+    this.blameless = facts.blameless === true
   }
 
   get status(): number {

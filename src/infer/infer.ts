@@ -1,3 +1,4 @@
+import type { Ask } from '#contract/ask.ts'
 import { type Cross, type CrossAnswer, CrossFault, type Trip } from '#contract/crossing.ts'
 import type { Attempt } from '#contract/entry.ts'
 import { type Batch, type Event, isContent } from '#contract/event.ts'
@@ -81,7 +82,7 @@ export async function infer(
       }
       note(error.code)
       // That a target can not do what this request asks, or does not like it, says nothing against it.
-      if (!error.fallOver || error.code === 'INFER_UNSUPPORTED') deps.health.released(target.name)
+      if (!error.fallOver || error.code === 'INFER_UNSUPPORTED' || error.blameless) deps.health.released(target.name)
       else deps.health.failed(target.name, error.retryAfterS)
       if (!error.fallOver) throw error
       last = error
@@ -149,8 +150,13 @@ async function attempt(
       totalMs,
       maxAnswerBytes: MAX_ANSWER_BYTES,
     })
-    if (answer.status !== 200)
-      throw provider.error({ status: answer.status, headers: answer.headers, body: await errorBody(answer) }, target)
+    if (answer.status !== 200) {
+      const said = provider.error(
+        { status: answer.status, headers: answer.headers, body: await errorBody(answer) },
+        target,
+      )
+      throw NOT_SERVED.has(answer.status) ? notServed(said, ask, target) : said
+    }
     return await untilContent(answer, provider.decoder(ask), {
       untilMs: started + firstContentMs,
       firstContentMs,
@@ -166,6 +172,16 @@ interface Patience {
   readonly untilMs: number
   readonly firstContentMs: number
   readonly idleMs: number
+}
+
+/** Statuses by which servers say that there is no such path or model here. */
+const NOT_SERVED: ReadonlySet<number> = new Set([404, 405, 501])
+
+/** Asking for vectors where a model talks is the caller's mistake: others, who ask rightly, must not lose the target. */
+function notServed(said: Refusal, { operation = 'generate' }: Ask, { name }: Target): Refusal {
+  if (operation === 'generate') return new Refusal(said.code, said.message, { blameless: true })
+  const what = operation === 'embed' ? 'makes no embeddings' : 'counts no tokens'
+  return new Refusal('INFER_UNSUPPORTED', `target \`${name}\` ${what}, ask another model`, { param: 'model' })
 }
 
 /** Reads until the first content (or the end of an empty answer) and returns what follows, that included. */

@@ -266,3 +266,36 @@ test('chat: an image that is too large is made smaller, the entry says what that
     })
   })
 })
+
+test('embeddings asked of a model that talks are refused by name, and nobody loses the model for it', async () => {
+  await withPlane(
+    {
+      change: ({ aliases }) => {
+        // Grounded: nothing is fetched for a text that is to be embedded.
+        aliases['grounded'] = { targets: ['embeddings-us-east4'], collections: ['docs'] }
+        aliases['chat'] = { targets: ['claude-anthropic'] }
+        aliases['talk'] = { targets: ['vllm-us-east4'] }
+      },
+    },
+    async (plane) => {
+      const client = new OpenAI({ baseURL: `${plane.url}/v1`, apiKey: plane.key, maxRetries: 0 })
+      const codeOf = (model: string) =>
+        client.embeddings.create({ model, input: 'a' }).then(
+          () => 'answered',
+          (error: unknown) => (error instanceof OpenAI.APIError ? `${error.status} ${error.code}` : String(error)),
+        )
+      for (let times = 0; times < 8; times += 1) {
+        assert.equal(await codeOf('talk'), '400 INFER_UNSUPPORTED')
+        assert.equal(await codeOf('chat'), '400 INFER_UNSUPPORTED')
+      }
+      const messages = [{ role: 'user', content: 'hi' }] as const
+      for (const model of ['talk', 'chat'])
+        assert.ok((await client.chat.completions.create({ model, messages: [...messages] })).choices[0])
+      assert.equal(await codeOf('grounded'), 'answered')
+      // The other way round: a talk with a model that makes vectors.
+      for (let times = 0; times < 8; times += 1)
+        await assert.rejects(client.chat.completions.create({ model: 'embeddings', messages: [...messages] }))
+      assert.equal(await codeOf('embeddings'), 'answered')
+    },
+  )
+})
