@@ -20,8 +20,9 @@ const CARRIED: ReadonlySet<Feature> = new Set<Feature>([
   'parallelTools',
   'cache',
   'betas',
-  'rest',
 ])
+/** From callers of the same format, fields that nobody here knows too. */
+const CARRIED_OF_OWN: ReadonlySet<Feature> = new Set<Feature>([...CARRIED, 'rest'])
 
 /** Anthropic's `POST /v1/messages`, in the flavour of who serves it. */
 export function encoder(flavour: Flavour): (screened: Screened, target: Target) => EncodedRequest {
@@ -29,9 +30,7 @@ export function encoder(flavour: Flavour): (screened: Screened, target: Target) 
     if (ask.operation === 'embed')
       throw unsupportedBy(target.name, 'input', 'ask a model for embeddings, Claude makes none')
     const isOwn = ask.dialect === 'anthropic-messages'
-    const carried = new Set(CARRIED)
-    if (!isOwn) carried.delete('rest')
-    const dropped = leftOut(ask, carried, target.name)
+    const dropped = leftOut(ask, isOwn ? CARRIED_OF_OWN : CARRIED, target.name)
     const call: Call = ask.operation === 'count-tokens' ? 'count' : ask.stream ? 'stream' : 'whole'
     const betas = knownBetas(ask, flavour, dropped)
     const thinking = claudeThinking(ask, target.model)
