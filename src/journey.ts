@@ -1,8 +1,9 @@
+import { type CacheDeps, type Reused, reuse } from '#cache/cache.ts'
 import { type Call, type Served, answerId } from '#contract/call.ts'
 import type { Attempt } from '#contract/entry.ts'
 import { placeName } from '#contract/place.ts'
 import { Refusal } from '#contract/refusal.ts'
-import type { Target } from '#contract/target.ts'
+import type { Alias, Target } from '#contract/target.ts'
 import { type ContextDeps, ground } from '#context/ground.ts'
 import { conversationOf } from '#guard/conversation.ts'
 import { screenOutput } from '#guard/output.ts'
@@ -18,7 +19,7 @@ import { type PolicyDeps, permit as decide, release as decideRelease } from '#po
 import { type RecallDeps, isKept, keep, recall } from '#recall/recall.ts'
 import { type RecordDeps, type Recorder, openRecord } from '#record/recorder.ts'
 import { restore } from '#restore/restore.ts'
-import { type RouteDeps, choose, targetsOf } from '#route/choose.ts'
+import { type RouteDeps, choose, foresee, targetsOf } from '#route/choose.ts'
 
 /** Everything outside a request: built once in bin/, replaced as a whole when the configuration changes. */
 export interface World {
@@ -29,6 +30,7 @@ export interface World {
   readonly safety: ManagedDeps | undefined
   readonly context: ContextDeps | undefined
   readonly route: RouteDeps
+  readonly cache: CacheDeps
   readonly infer: InferDeps
   readonly recall: RecallDeps
   readonly images: ImageLimits
@@ -55,12 +57,12 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const principal = await recorder.stage('identify', () => identify(world.identity, call, trip))
   trip.asker = { tenant: principal.tenant, id: principal.subject }
   recorder.identified(principal)
-  const asked = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
-  recorder.asked(asked)
+  const received = await recorder.stage('receive', () => call.ask(recorder.bodySeen))
+  recorder.asked(received)
 
-  const permit = recorder.stageNow('permit', () => decide(world.policy, principal, asked))
+  const permit = recorder.stageNow('permit', () => decide(world.policy, principal, received))
   recorder.permitted(permit)
-  const whole = recall(world.recall, principal, asked)
+  const whole = recall(world.recall, principal, received)
   const { ask, images } = hasImages(whole)
     ? await recorder.stage('shrink', () => shrink(world.images, whole))
     : { ask: whole, images: undefined }
@@ -75,6 +77,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   recorder.found(draft.found)
   admit(draft)
 
+  foresee(world.route, alias, permit)
   // Side by side: what leaves here holds placeholders already, and neither waits for the other.
   const topK = ask.ground?.topK ?? alias.topK
   const [safety, context] = await Promise.all([
@@ -115,13 +118,16 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   )
   recorder.released(release)
 
-  const targets = choose(world.route, alias, release)
+  const asked = { alias, permit, release, ask: screened.ask, salt: recorder.saltOf(principal) }
   const answer = await recorder.stage(
     'infer',
-    () => infer(world.infer, targets, screened, trip, recorder.attempts),
-    () => lastPlace(targets, recorder.attempts),
+    () =>
+      reuse(world.cache, { principal, alias, permit, release, screened, control: call.cacheControl, trip }, (own) =>
+        infer(world.infer, recorder.planned(choose(world.route, asked)), screened, own, recorder.attempts),
+      ),
+    () => lastPlace(candidates, recorder.attempts),
   )
-  recorder.served(answer.target)
+  recorder.served(answer.target, answer.from)
 
   const spoken = screenOutput(answer.batches, profile)
   const judged = checkAnswer(world.safety, spoken.batches, profile, trip, (said) =>
@@ -133,6 +139,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   return {
     ask,
     target: answer.target.name,
+    cache: cacheNote(alias, answer),
     dropped: answer.dropped,
     isStored,
     sources: passages.map(({ source }) => source),
@@ -145,6 +152,12 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
 function known<T>(value: T | undefined): T {
   if (value === undefined) throw new Refusal('INTERNAL', 'the configuration names something that does not exist')
   return value
+}
+
+/** Where the answer is from, for aliases that keep answers. */
+function cacheNote({ cache }: Alias, { from, ageMs }: Reused): string {
+  if (cache === undefined) return ''
+  return from === 'cached' ? `cached; age=${Math.floor(ageMs / 1000)}` : from
 }
 
 /** Where the time of inference went: the place of the target that was tried last. */

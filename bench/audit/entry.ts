@@ -96,6 +96,10 @@ function entryOf(index: number): Entry {
       tenant: 'local',
     },
     attempts: [{ error: '', ms: 190, target: 'vllm-us-east4' }],
+    route: {
+      kind: 'first',
+      line: 'ordered: vllm-us-east4 first, 190 ms $0.00020; then bedrock-us-east-1 310 ms $0.0013',
+    },
     target: 'vllm-us-east4',
     provider: 'openai-compatible',
     model: 'llama-3.1-8b',

@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url'
 import type { Ask } from '#contract/ask.ts'
 import type { Principal } from '#contract/principal.ts'
 import type { FindingCount } from '#contract/screened.ts'
-import type { Alias, Target } from '#contract/target.ts'
+import type { Target } from '#contract/target.ts'
+import { testAlias } from '#contract/test-alias.ts'
 import { createPolicyEngine } from '#policy/engine.ts'
 import { loadPolicies } from '#policy/load.ts'
 import { createClock } from '#policy/moment.ts'
@@ -30,16 +31,7 @@ export async function benchPolicy(): Promise<MicroResult[]> {
   const engine = await createPolicyEngine(
     await loadPolicies([fileURLToPath(new URL('../../policies', import.meta.url))]),
   )
-  const alias: Alias = {
-    name: 'bench',
-    targets: ['t'],
-    collections: [],
-    topK: 6,
-    residency: '',
-    purpose: '',
-    tags: [],
-    usdPerCallerAndDay: undefined,
-  }
+  const alias = testAlias({ name: 'bench', targets: ['t'] })
   const deps = openPolicy({
     engine,
     aliases: new Map([['bench', alias]]),
@@ -89,7 +81,7 @@ const TARGET: Target = {
   endpoint: 'http://127.0.0.1:9',
   model: 'm',
   credential: { kind: 'none' },
-  price: { usdPerMillionInput: 0, usdPerMillionCachedInput: 0, usdPerMillionOutput: 0, source: 'none' },
+  price: { usdPerMillionInput: 0, usdPerMillionCachedInput: 0, usdPerMillionOutput: 0, source: 'none', isKnown: true },
   deadlines: { connectMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
   simulated: true,
   tags: [],

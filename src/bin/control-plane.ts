@@ -1,10 +1,12 @@
 import { join } from 'node:path'
+import { Responses } from '#cache/cache.ts'
 import type { AdminEvent, OnAdminEvent } from '#contract/admin-event.ts'
 import type { Border } from '#border/cross.ts'
 import { openBorder } from '#border/cross.ts'
 import { DEFAULT_RULES } from '#border/rules.ts'
 import { type LoadedConfig, loadConfig } from '#config/load.ts'
 import { resolveCredential } from '#config/secrets.ts'
+import type { Place } from '#contract/place.ts'
 import { openPassportOffice } from '#context/passport.ts'
 import { createVerdictCache } from '#guard/managed/verdicts.ts'
 import { createVaults } from '#guard/vault.ts'
@@ -14,13 +16,14 @@ import { type Gauges, createGatewayMetrics } from '#observe/gateway-metrics.ts'
 import { type Log, errorFacts } from '#observe/log.ts'
 import { type OtlpExporter, createOtlpExporter } from '#observe/otlp.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
+import { rttMs } from '#planner/rtt.ts'
 import { createSpend } from '#policy/spend.ts'
 import { EmbedBatches } from '#infer/embed-batches.ts'
 import { Answers } from '#recall/answers.ts'
 import { openTenantDigests } from '#record/digests.ts'
 import { trailPaths } from '#record/signed.ts'
 import type { Trail } from '#record/trail.ts'
-import { createHealth } from '#route/health.ts'
+import { Router } from '#route/router.ts'
 import { type Serving, serve } from '#wire/serve.ts'
 import { createAdminRecord, keyDestroyed } from './admin-record.ts'
 import { type Shipping, startShipping } from './audit-ship.ts'
@@ -98,7 +101,15 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     embeds: new EmbedBatches(),
     verdicts: createVerdictCache(state.masterKey),
     passports: await openPassportOffice(state.passportKey, config.name, Date.now),
-    health: createHealth(Date.now),
+    router: new Router({
+      cross: border.cross,
+      trip: ownTrip,
+      clock: () => performance.now(),
+      rttMs: ({ place }) => knownRttMs(config.place, place),
+      random: Math.random,
+      nowEpochMs: Date.now,
+    }),
+    responses: new Responses(() => performance.now()),
     spend,
     digests: openTenantDigests(join(dataFolder, 'tenants'), {
       onForgotten: (tenant) => onAdminEvent(keyDestroyed(tenant, Date.now())),
@@ -166,6 +177,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       IDENTITY_LOOK_MS,
     ),
   ]
+  stops.push(lasting.router.attend(() => current.built.world.route.targets.values()))
   const flushing = setInterval(() => void stores.flush(), USED_FLUSH_MS).unref()
   return {
     url: serving.url,
@@ -180,6 +192,16 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       await trail.close()
       await border.close(200)
     },
+  }
+}
+
+/** Round trip between two places; 0 where no table knows one of them. */
+function knownRttMs(from: Place, to: Place): number {
+  try {
+    return rttMs(from, to).ms
+  } catch (error) {
+    if (error instanceof RangeError) return 0
+    throw error
   }
 }
 

@@ -42,7 +42,7 @@ export async function setUpPolicy(
     aliases: new Map(
       Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [
         name,
-        { name, ...alias, usdPerCallerAndDay: alias.usdPerCallerAndDay },
+        { name, ...alias, cache: alias.cache, usdPerCallerAndDay: alias.usdPerCallerAndDay },
       ]),
     ),
     collections: collectionsOf(config),

@@ -40,16 +40,22 @@ function head(entry: Entry, index: number): string {
       `${entry.safety.verdict}${entry.safety.over.map(({ category, severity }) => ` ${category} ${severity}`).join(',')}`,
     ],
     ['bound', bounds(entry)],
+    ['route', route(entry)],
     [
       'digests',
       `prompt ${entry.digests.prompt.slice(0, 16) || 'none'}   answer ${entry.digests.answer.slice(0, 16) || 'none'}`,
     ],
     ['tokens', tokens(entry)],
-    ['cost', `model ${usd(entry.cost.modelMicroUsd)}, egress ${usd(entry.cost.egressMicroUsd)}`],
+    ['cost', cost(entry)],
     ['lag', `${entry.lag.stage} in ${entry.lag.place}: ${entry.lag.ms} ms`],
     ['trace', entry.traceId],
   ]
   return rows.map(([name, value]) => `${name.padEnd(9)}${value}`).join('\n')
+}
+
+function cost({ cost: { modelMicroUsd, egressMicroUsd, savedMicroUsd } }: Entry): string {
+  const saved = savedMicroUsd === undefined ? '' : `, saved ${usd(savedMicroUsd)}`
+  return `model ${usd(modelMicroUsd)}, egress ${usd(egressMicroUsd)}${saved}`
 }
 
 /** What policy obliged to. */
@@ -61,6 +67,12 @@ function bounds({ policy: { jurisdictions, retentionDays, logging, purpose } }: 
     logging === 'standard' ? '' : logging,
   ].filter((part) => part !== '')
   return parts.join('   ') || 'to nothing'
+}
+
+/** How the target was chosen. */
+function route({ route: decision }: Entry): string {
+  if (decision === undefined) return 'none'
+  return decision.line === '' ? decision.kind : `${decision.kind}   ${decision.line}`
 }
 
 function tokens({ usage, usageEstimated }: Entry): string {
@@ -100,7 +112,11 @@ function findings({ findings: list }: Entry): string {
 
 function attempts({ attempts: list }: Entry): string {
   if (list.length < 2) return ''
-  return `attempts\n${list.map(({ target, error, ms }) => `  ${target}   ${error === '' ? 'answered' : error}   ${ms} ms`).join('\n')}`
+  const rows = list.map(
+    ({ target, error, ms, role, lostMicroUsd = 0 }) =>
+      `  ${target}   ${error === '' ? 'answered' : error}   ${ms} ms${role === undefined ? '' : `   ${role}`}${lostMicroUsd === 0 ? '' : `   about ${usd(lostMicroUsd)} for nothing`}`,
+  )
+  return `attempts\n${rows.join('\n')}`
 }
 
 function images({ images: tally }: Entry): string {

@@ -13,6 +13,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   policy: () => import('./commands/policy.ts'),
   keys: () => import('./commands/keys.ts'),
   deny: () => import('./commands/deny.ts'),
+  targets: () => import('./commands/targets.ts'),
+  warm: () => import('./commands/warm.ts'),
   bench: () => import('./commands/bench.ts'),
   simclouds: () => import('./commands/simclouds.ts'),
 }

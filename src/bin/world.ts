@@ -1,8 +1,9 @@
+import type { Responses } from '#cache/cache.ts'
 import type { Cross } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
-import type { Target } from '#contract/target.ts'
+import type { Target, WarmWindow } from '#contract/target.ts'
 import { ConfigProblems, type LoadedConfig, type Problem } from '#config/load.ts'
-import type { Config, CredentialConfig } from '#config/schema.ts'
+import { type CredentialConfig, NO_PRICE, type TargetConfig } from '#config/schema.ts'
 import { type CredentialTarget, resolveCredential } from '#config/secrets.ts'
 import type { PassportOffice } from '#context/passport.ts'
 import type { GuardProfile } from '#guard/profile.ts'
@@ -15,7 +16,7 @@ import { openPolicy } from '#policy/permit.ts'
 import type { Spend } from '#policy/spend.ts'
 import type { TenantDigests } from '#record/digests.ts'
 import type { AuditLog } from '#record/log.ts'
-import type { Health } from '#route/health.ts'
+import type { Router } from '#route/router.ts'
 import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf } from './identity-world.ts'
 import { answerService, managedServices, planesOf } from './managed-services.ts'
@@ -33,7 +34,9 @@ export interface Lasting {
   readonly embeds: EmbedBatches
   readonly verdicts: VerdictCache
   readonly passports: PassportOffice
-  readonly health: Health
+  readonly router: Router
+  /** Answers of aliases that keep them, and calls under way that are shared. */
+  readonly responses: Responses
   readonly spend: Spend
   readonly digests: TenantDigests
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -118,8 +121,14 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
       timeoutMs: config.context.timeoutMs,
       maxBytes: config.context.maxBytes,
     },
-    route: { targets, health: lasting.health },
-    infer: { cross: lasting.cross, health: lasting.health, embeds: lasting.embeds },
+    route: { targets, router: lasting.router },
+    cache: {
+      responses: lasting.responses,
+      targets,
+      digest,
+      bytes: config.cache.megabytes * 1024 * 1024,
+    },
+    infer: { cross: lasting.cross, traffic: lasting.router, embeds: lasting.embeds },
     images: {
       maxEdge: config.images.maxEdge,
       maxBytes: config.images.maxKilobytes * 1024,
@@ -145,7 +154,7 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
   return { world, loaded, policyFolder: loaded.resolve(config.policies.folder) }
 }
 
-function toTarget(name: string, config: Config['targets'][string], credential: Target['credential']): Target {
+function toTarget(name: string, config: TargetConfig, credential: Target['credential']): Target {
   const { input, cachedInput, output, source } = config.price
   return {
     name,
@@ -159,10 +168,25 @@ function toTarget(name: string, config: Config['targets'][string], credential: T
       usdPerMillionCachedInput: cachedInput ?? input,
       usdPerMillionOutput: output,
       source,
+      isKnown: source !== NO_PRICE,
     },
     deadlines: config.deadlines,
     simulated: config.simulated,
     tags: config.tags,
     jurisdiction: config.jurisdiction,
+    scaling: config.scaling && { ...config.scaling, calendar: config.scaling.calendar.map(toWindow) },
+    vllm: config.vllm,
+    pool: config.pool,
   }
+}
+
+const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
+
+function toWindow({ days, from, to, timeZone }: NonNullable<TargetConfig['scaling']>['calendar'][number]): WarmWindow {
+  return { days: days.map((day) => DAYS.indexOf(day)), fromMinute: minuteOf(from), toMinute: minuteOf(to), timeZone }
+}
+
+/** `08:30` as minutes of the day. */
+function minuteOf(time: string): number {
+  return Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
 }

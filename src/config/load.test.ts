@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { TEST_ROUTING } from '#contract/test-alias.ts'
 import fc from 'fast-check'
 import { ConfigProblems, type Problem, loadConfig, parseConfig, showProblem } from './load.ts'
 
@@ -231,6 +232,7 @@ test('the least configuration is fine and gets its defaults', () => {
     residency: '',
     purpose: '',
     tags: [],
+    routing: TEST_ROUTING,
   })
   assert.deepEqual(config.guard.profiles['balanced'], {
     actions: { default: 'redact' },

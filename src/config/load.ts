@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { LineCounter, isNode, parseDocument } from 'yaml'
-import { type Config, ConfigSchema } from './schema.ts'
+import { type Config, ConfigSchema, type WrittenConfig } from './schema.ts'
+import { shardNames, withShards } from './shards.ts'
 
 /** One thing that is wrong, where, and what to write instead. */
 export interface Problem {
@@ -84,7 +85,7 @@ export function parseConfig(text: string, file: string): Config {
     ? danglingNames(result.data, lineOf)
     : result.error.issues.flatMap((issue) => problemsOf(issue, lineOf))
   if (problems.length > 0 || !result.success) throw new ConfigProblems(file, problems)
-  return result.data
+  return withShards(result.data)
 }
 
 type Issue = NonNullable<ReturnType<typeof ConfigSchema.safeParse>['error']>['issues'][number]
@@ -103,7 +104,7 @@ function problemsOf(issue: Issue, lineOf: (path: readonly PropertyKey[]) => numb
 }
 
 /** Names that point at something the file does not define. */
-function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) => number): Problem[] {
+function danglingNames(config: WrittenConfig, lineOf: (path: readonly PropertyKey[]) => number): Problem[] {
   const problems: Problem[] = []
   const must = (exists: boolean, path: readonly PropertyKey[], message: string): void => {
     if (!exists) problems.push({ path: path.map(String).join('.'), line: lineOf(path), message })
@@ -132,6 +133,7 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
       )
     }
   }
+  checkShards(config, must)
   checkIdentity(config, must)
   must(Object.keys(config.aliases).length > 0, ['aliases'], 'no alias is defined, so no model can be asked: add one')
   must(
@@ -161,8 +163,21 @@ function danglingNames(config: Config, lineOf: (path: readonly PropertyKey[]) =>
 
 type Must = (exists: boolean, path: readonly PropertyKey[], message: string) => void
 
+/** A pool's shards get names, which no other target may have. */
+function checkShards({ targets }: WrittenConfig, must: Must): void {
+  for (const [name, target] of Object.entries(targets)) {
+    if (target.shards === undefined) continue
+    const taken = shardNames(name, target).find((shard) => Object.hasOwn(targets, shard))
+    must(
+      taken === undefined,
+      ['targets', name, 'shards'],
+      `a shard of it is called \`${taken ?? ''}\`, as another target is: rename that one`,
+    )
+  }
+}
+
 /** Names of issuers, and the credentials that point at them. */
-function checkIdentity(config: Config, must: Must): void {
+function checkIdentity(config: WrittenConfig, must: Must): void {
   const { issuers } = config.identity
   const names = issuers.map(({ name }) => name)
   for (const [at, name] of names.entries())

@@ -580,6 +580,9 @@ const tags = z
   .array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'use lower-case letters, digits, `.`, `_` and `-`'))
   .default([])
 
+/** Source of a price that nobody gave. */
+export const NO_PRICE = 'not given'
+
 const price = z
   .strictObject({
     input: z.number().min(0).max(200).describe('USD for a million input tokens.'),
@@ -592,8 +595,94 @@ const price = z
     output: z.number().min(0).max(200).describe('USD for a million output tokens.'),
     source: z.string().min(1).describe('Where the figure is from, with its date.'),
   })
-  .default({ input: 0, output: 0, source: 'not given' })
+  .default({ input: 0, output: 0, source: NO_PRICE })
   .describe('Price of the model. Default 0: cost is not counted.')
+
+const timeZone = z
+  .string()
+  .refine(isTimeZone, 'write a time zone of the IANA database, such as `Europe/Berlin`')
+  .default('UTC')
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: zone })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const timeOfDay = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'write a time such as `08:30` in quotes')
+
+const scaling = z
+  .strictObject({
+    idleMs: z
+      .int()
+      .min(100)
+      .max(86_400_000)
+      .default(900_000)
+      .describe(
+        'Milliseconds without a request after which it sleeps, until enough has been seen. Default 900,000: Cloud Run keeps idle instances for up to 15 minutes.',
+      ),
+    coldStartMs: z
+      .int()
+      .min(10)
+      .max(3_600_000)
+      .default(25_000)
+      .describe('Median cold start in milliseconds, until enough has been seen. Default 25,000.'),
+    wakePath: z
+      .string()
+      .regex(/^\/[^\s?#]*$/, 'write a path such as `/health`')
+      .default('/health')
+      .describe('Path below `endpoint` that is asked (GET) to wake it. Default `/health`.'),
+    wakeAtRequests: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(1)
+      .describe('Requests within `idleMs` that make waking it worthwhile. Default 1: the first one wakes it.'),
+    calendar: z
+      .array(
+        z.strictObject({
+          days: z
+            .array(z.enum(['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']))
+            .min(1)
+            .default(['mon', 'tue', 'wed', 'thu', 'fri'])
+            .describe('Days of the week. Default Monday to Friday.'),
+          from: timeOfDay.describe('From when it is warm, such as `"08:00"`: waking begins one cold start earlier.'),
+          to: timeOfDay.describe('Until when it is kept warm; earlier than `from`: over midnight.'),
+          timeZone: timeZone.describe('Time zone of the IANA database. Default `UTC`.'),
+        }),
+      )
+      .default([])
+      .describe('Known peaks, in which it is kept awake. Default none.'),
+  })
+  .describe('It sleeps when nobody asks, and the first caller after that would wait. Absent: it is always awake.')
+
+const vllm = z
+  .strictObject({
+    metricsPath: z
+      .string()
+      .regex(/^(?:\/[^\s?#]*)?$/, 'write a path such as `/metrics`, or an empty text')
+      .default('/metrics')
+      .describe(
+        'Path of its metrics: read only while it is in use, since reading would wake it. Empty: not read. Default `/metrics`.',
+      ),
+    everyMs: ms(1000, 'Between two readings.'),
+    cacheSalt: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether each tenant's prompts are cached apart (`cache_salt`), so that nobody can tell from a fast answer what others asked. Default true.",
+      ),
+    maxConcurrent: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(16)
+      .describe('Requests at once above which another shard of the pool is better. Default 16.'),
+  })
+  .describe('The server is vLLM. Absent: it may be any.')
 
 const target = z
   .strictObject({
@@ -601,9 +690,19 @@ const target = z
       .enum(['openai-compatible', 'openai', 'azure-openai', 'anthropic', 'bedrock', 'vertex-claude', 'vertex-gemini'])
       .describe('Wire format of the target.'),
     place,
-    endpoint: url.describe(
-      'Base URL: without `/v1` for OpenAI-compatible servers, OpenAI and Anthropic, without `/openai/v1` for Azure; the regional endpoint for Bedrock; up to and with `/projects/PROJECT/locations/LOCATION` for Vertex.',
-    ),
+    endpoint: url
+      .optional()
+      .describe(
+        'Base URL: without `/v1` for OpenAI-compatible servers, OpenAI and Anthropic, without `/openai/v1` for Azure; the regional endpoint for Bedrock; up to and with `/projects/PROJECT/locations/LOCATION` for Vertex.',
+      ),
+    shards: z
+      .array(url)
+      .min(2)
+      .max(64)
+      .optional()
+      .describe(
+        'Instead of `endpoint`: base URLs of a pool, such as Cloud Run services of one instance each. They become targets `NAME-1`, `NAME-2`, ... of which the beginning of a prompt chooses one, so that caches are hit.',
+      ),
     model: z.string().min(1).describe("The model's name at the target."),
     credential,
     price,
@@ -626,22 +725,13 @@ const target = z
       .min(1)
       .optional()
       .describe('Where it lies, such as `EU` or `DE`; default: where the region table says that `place` lies.'),
+    scaling: scaling.optional(),
+    vllm: vllm.optional(),
   })
-  .describe('One deployment of a model in one cloud and region.')
-
-const timeZone = z
-  .string()
-  .refine(isTimeZone, 'write a time zone of the IANA database, such as `Europe/Berlin`')
-  .default('UTC')
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
-}
+  .refine(({ endpoint, shards }) => (endpoint === undefined) !== (shards === undefined), {
+    error: 'write either `endpoint`, or `shards` for a pool',
+  })
+  .describe('One deployment of a model in one cloud and region, or a pool of them.')
 
 const policies = z
   .strictObject({
@@ -658,9 +748,68 @@ const policies = z
   .prefault({})
   .describe('Who may do what, and where a text may go.')
 
+const routing = z
+  .strictObject({
+    strategy: z
+      .enum(['ordered', 'fastest', 'cheapest', 'balanced'])
+      .default('ordered')
+      .describe(
+        'Which target is the first choice: as listed, by expected time to the first content, by price, or by both. Default `ordered`.',
+      ),
+    usdPerSecond: z
+      .number()
+      .min(0)
+      .max(1000)
+      .default(0.001)
+      .describe('What a second until the first content is worth, for `balanced`. Default 0.001.'),
+    detourAboveMs: z
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(1000)
+      .describe(
+        'Expected wait for a cold start (its probability times its length) above which another target is asked, while the cold one is woken. Default 1,000.',
+      ),
+    maxWaitMs: z
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(60_000)
+      .describe('How long a caller is held for a cold target where no other may answer; then 503. Default 60,000.'),
+    hedge: z
+      .strictObject({
+        percent: z
+          .number()
+          .min(0)
+          .max(100)
+          .default(5)
+          .describe('Hundredths of the requests for which a second target may be asked as well; 0: none. Default 5.'),
+        minMs: z.int().min(1).max(600_000).default(50).describe('Least milliseconds before that. Default 50.'),
+      })
+      .prefault({})
+      .describe(
+        'When the first choice is slower than 95 of 100 were, a second one is asked too; the first content wins.',
+      ),
+    prefix: z
+      .boolean()
+      .default(true)
+      .describe('Whether the beginning of a prompt chooses among the shards of a pool. Default true.'),
+  })
+  .prefault({})
+  .describe('How a target is chosen among those that policy permits.')
+
 const alias = z
   .strictObject({
     targets: z.array(name).min(1).describe('Targets in order of preference.'),
+    routing,
+    cache: z
+      .strictObject({
+        seconds: z.int().min(1).max(604_800).describe('How long an answer is kept.'),
+      })
+      .optional()
+      .describe(
+        'Answers are kept in memory for the same caller who asks exactly the same; policies widen it to the tenant or forbid it with `@cache`. Absent: none is kept.',
+      ),
     collections: z.array(name).default([]).describe('Collections that ground every request. Default none.'),
     topK: z.int().min(1).max(50).default(6).describe('Passages to fetch. Default 6.'),
     residency: z
@@ -878,6 +1027,18 @@ const responses = z
     'Conversations kept for `POST /v1/responses`: in memory only, and never where policy sets `@retention("0")`.',
   )
 
+const cache = z
+  .strictObject({
+    megabytes: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(64)
+      .describe('Memory for kept answers, the oldest give way. Default 64.'),
+  })
+  .prefault({})
+  .describe('Answers that aliases with `cache` keep.')
+
 const observe = z
   .strictObject({
     otlp: z
@@ -917,10 +1078,19 @@ export const ConfigSchema = z.strictObject({
   dataPlane,
   images,
   responses,
+  cache,
   observe,
 })
 
-export type Config = z.infer<typeof ConfigSchema>
+/** The file as it is written. */
+export type WrittenConfig = z.infer<typeof ConfigSchema>
+/** The file with each shard of a pool as a target of its own. */
+export type Config = Omit<WrittenConfig, 'targets'> & { readonly targets: Readonly<Record<string, TargetConfig>> }
+export type TargetConfig = Omit<z.infer<typeof target>, 'endpoint' | 'shards'> & {
+  readonly endpoint: string
+  /** Name of the pool that it is a shard of. */
+  readonly pool?: string
+}
 export type CredentialConfig = z.infer<typeof credential>
 /** An Azure identity that can be exchanged. */
 export type IdentityConfig = z.infer<typeof identitySource>

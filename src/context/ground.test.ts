@@ -54,6 +54,7 @@ function question(text: string, collections: readonly string[] = ['docs']): Grou
       jurisdictions: undefined,
       retentionDays: undefined,
       logging: 'standard',
+      cache: 'caller',
       policies: [],
     },
     ask,

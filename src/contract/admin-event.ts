@@ -1,6 +1,6 @@
 /** Something that people did to the plane, or looked at: becomes an entry of the trail beside those of requests. */
 export interface AdminEvent {
-  readonly kind: 'sign-in' | 'key' | 'deny' | 'config' | 'audit-read' | 'log' | 'tenant-key'
+  readonly kind: 'sign-in' | 'key' | 'deny' | 'config' | 'audit-read' | 'log' | 'tenant-key' | 'target'
   /** A verb in the past tense: `created`, `rotated`, `revoked`, `signed-in`, `reloaded`, `read`, `listed`. */
   readonly action: string
   /** Who did it: `<via>:<tenant>/<subject>`, or `file` for a file that was changed outside of the admin API. */

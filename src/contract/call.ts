@@ -8,6 +8,8 @@ export interface Call {
   readonly dialect: Dialect
   readonly authorization: string | undefined
   readonly apiKey: string | undefined
+  /** The caller's `cache-control`: `no-cache` and `no-store` are heeded. */
+  readonly cacheControl?: string | undefined
   readonly trip: Trip
   /** Address that the request came from. */
   readonly peer: string
@@ -19,6 +21,8 @@ export interface Call {
 export interface Served {
   readonly ask: Ask
   readonly target: string
+  /** Where the answer is from: `cached` with its age in seconds, `shared`, or empty where none is kept. */
+  readonly cache: string
   /** Fields of the request that the target did not get, by the names of the caller's dialect. */
   readonly dropped: readonly string[]
   readonly sources: readonly Source[]

@@ -1,10 +1,19 @@
 import type { Place } from './place.ts'
 
 /**
- * The layers of the design: a request makes at most one call into each (law 3). `telemetry`, `witness`, `timestamp`
- * and `archive` are calls of the plane itself, which no request waits for.
+ * The layers of the design: a request makes at most one call into each (law 3). `probe` (waking a
+ * target, reading its metrics), `telemetry`, `witness`, `timestamp` and `archive` are calls of the plane itself.
  */
-export type Layer = 'identity' | 'safety' | 'data' | 'inference' | 'telemetry' | 'witness' | 'timestamp' | 'archive'
+export type Layer =
+  | 'identity'
+  | 'safety'
+  | 'data'
+  | 'inference'
+  | 'probe'
+  | 'telemetry'
+  | 'witness'
+  | 'timestamp'
+  | 'archive'
 
 /** One call that left for another cloud, as the audit entry keeps it. */
 export interface Crossing {

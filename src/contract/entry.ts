@@ -3,6 +3,7 @@ import type { Crossing } from './crossing.ts'
 import type { FindingCount } from './screened.ts'
 import type { Logging } from './permit.ts'
 import type { Receipt } from './context.ts'
+import type { RouteKind } from './route.ts'
 import type { Agent } from './principal.ts'
 
 /** One record of the audit trail: how one request ended. Types, counts and digests, never prompt text. */
@@ -34,6 +35,8 @@ export interface Entry {
   readonly images: ImageTally | undefined
   /** Targets tried, in order; the last one answered if `outcome` says so. */
   readonly attempts: readonly Attempt[]
+  /** Absent when it did not come to that. */
+  readonly route: EntryRoute | undefined
   readonly target: string
   /** Wire format and model of that target. */
   readonly provider: string
@@ -42,7 +45,13 @@ export interface Entry {
   /** True when the stream was cut and usage is counted from what was seen. */
   readonly usageEstimated: boolean
   /** Millionths of a USD. */
-  readonly cost: { readonly modelMicroUsd: number; readonly egressMicroUsd: number }
+  readonly cost: {
+    readonly egressMicroUsd: number
+    /** The legs that lost a race included. */
+    readonly modelMicroUsd: number
+    /** What the model would have cost, had the answer not been kept or shared. Absent: nothing was saved. */
+    readonly savedMicroUsd?: number
+  }
   readonly crossings: readonly Crossing[]
   readonly stages: readonly StageTime[]
   /** What the data plane did inside `ground`, from its own spans, moved onto this process's clock. */
@@ -118,11 +127,23 @@ export interface EntrySafety {
   readonly verdict: 'pass' | 'block' | 'unavailable' | 'cached' | 'skipped' | 'not-asked'
 }
 
+/** Keys in canonical order. */
 export interface Attempt {
-  readonly target: string
-  /** Empty when it answered. */
+  /** Empty when it answered; `LOST_RACE` when another's content came first. */
   readonly error: string
+  /** What a leg that lost is taken to cost: the prompt that it was sent, in millionths of a USD. Absent: nothing. */
+  readonly lostMicroUsd?: number
   readonly ms: number
+  /** `hedge` when it was asked beside another. Absent: one after the other. */
+  readonly role?: 'hedge'
+  readonly target: string
+}
+
+/** How the target was chosen. Keys in canonical order. */
+export interface EntryRoute {
+  readonly kind: RouteKind
+  /** Candidates, what ruled each out, and the choice, in one line. */
+  readonly line: string
 }
 
 export interface StageTime {

@@ -18,7 +18,12 @@ export interface Obligations {
   /** Days that databases may keep what is known about the request; undefined: no bound. */
   readonly retentionDays: number | undefined
   readonly logging: Logging
+  /** With whom a kept answer may be shared. Default `caller`. */
+  readonly cache: CacheScope
 }
+
+/** Nobody: none is kept; the same caller; every caller of the tenant whom policy lets ask. */
+export type CacheScope = 'none' | 'caller' | 'tenant'
 
 /** `pseudonymous`: caller, client and credential stand in the trail as keyed digests. */
 export type Logging = 'standard' | 'pseudonymous'

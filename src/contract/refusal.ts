@@ -106,6 +106,12 @@ export const REFUSALS = {
     level: 'error',
     fix: 'Every permitted target of the alias is out; try again after the time in Retry-After.',
   },
+  INFER_COLD: {
+    status: 503,
+    fallOver: true,
+    level: 'warn',
+    fix: 'The target was asleep and is starting; try again after the time in Retry-After. Keep it awake with `thinplane warm` or a calendar, or let policy permit another target.',
+  },
   INFER_UNSUPPORTED: {
     status: 400,
     fallOver: true,

@@ -9,7 +9,12 @@ const TOKENS_PER_MESSAGE = 4
 const TOKENS_PER_IMAGE = 1590
 
 /** How long a request is, where its target can not be asked: counted from characters, and said to be an estimate. */
-export function estimatedCount({ messages, tools }: Ask): Batch {
+export function estimatedCount(ask: Ask): Batch {
+  return [{ type: 'token-count', tokens: estimatedTokens(ask), estimated: true }, { type: 'end' }]
+}
+
+/** Tokens of the prompt, images included. */
+export function estimatedTokens({ messages, tools }: Ask): number {
   let chars = tools.reduce((sum, tool) => sum + JSON.stringify(tool).length, 0)
   let images = 0
   for (const { parts } of messages) {
@@ -18,6 +23,5 @@ export function estimatedCount({ messages, tools }: Ask): Batch {
       if (part.type === 'image') images += 1
     }
   }
-  const tokens = Math.ceil(chars / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE * messages.length + TOKENS_PER_IMAGE * images
-  return [{ type: 'token-count', tokens, estimated: true }, { type: 'end' }]
+  return Math.ceil(chars / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE * messages.length + TOKENS_PER_IMAGE * images
 }

@@ -3,6 +3,7 @@ import { type Cross, type CrossAnswer, CrossFault, type Trip } from '#contract/c
 import type { Attempt } from '#contract/entry.ts'
 import { type Batch, type Event, isContent } from '#contract/event.ts'
 import { Refusal } from '#contract/refusal.ts'
+import type { OpenCall, Plan, Traffic } from '#contract/route.ts'
 import type { Screened } from '#contract/screened.ts'
 import type { ProviderName, Target } from '#contract/target.ts'
 import { anthropic } from './anthropic/provider.ts'
@@ -11,6 +12,7 @@ import type { EmbedBatches } from './embed-batches.ts'
 import { estimatedCount } from './estimate.ts'
 import { azureOpenai, openai, openaiCompatible } from './openai-compatible/provider.ts'
 import type { Decoder, EncodedRequest, Provider } from './provider.ts'
+import { type Answer, type AskLeg, type Begun, Race } from './race.ts'
 import { vertexClaude } from './vertex-claude/provider.ts'
 import { vertexGemini } from './vertex-gemini/provider.ts'
 
@@ -18,21 +20,8 @@ export interface InferDeps {
   readonly cross: Cross
   /** Embedding requests that go together. */
   readonly embeds: EmbedBatches
-  /** The breaker of a target: asked before, told after. */
-  readonly health: {
-    readonly admits: (target: string) => boolean
-    readonly succeeded: (target: string) => void
-    readonly failed: (target: string, retryAfterS?: number) => void
-    readonly released: (target: string) => void
-  }
-}
-
-/** An answer that has begun: its first content is here, so no other target will be asked. */
-export interface Answer {
-  readonly target: Target
-  /** Fields of the request that the target did not get, by the names of the caller's dialect. */
-  readonly dropped: readonly string[]
-  readonly batches: AsyncIterable<Batch>
+  /** Who keeps an eye on the targets: asked before a call, told what became of it. */
+  readonly traffic: Traffic
 }
 
 /** The adapters, by the name that a target gives. */
@@ -52,68 +41,55 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 const MAX_ERROR_BYTES = 65_536
 
 /**
- * Asks the targets in order until one gives its first content; from then on that answer is the answer.
+ * Asks the targets of a plan until one gives its first content; from then on that answer is the answer. One after the
+ * other, but for the second leg of a race, which the plan may want beside the first.
  * @throws {Refusal} of the last target that was tried, when none answered.
  */
-export async function infer(
+export function infer(
   deps: InferDeps,
-  targets: readonly Target[],
+  plan: Plan,
   screened: Screened,
   trip: Trip,
   attempts: Attempt[],
 ): Promise<Answer> {
-  let last: Refusal | undefined
-  for (const target of targets) {
-    if (!deps.health.admits(target.name)) continue
-    const started = performance.now()
-    const note = (error: string): void => {
-      attempts.push({ error, ms: Math.round((performance.now() - started) * 1000) / 1000, target: target.name })
-    }
-    try {
-      const { dropped, batches } = await answerOf(deps, target, screened, trip)
-      deps.health.succeeded(target.name)
-      note('')
-      return { target, dropped, batches }
-    } catch (error) {
-      if (!(error instanceof Refusal)) {
-        deps.health.released(target.name)
-        note(error instanceof CrossFault ? error.kind : 'INTERNAL')
-        throw error
-      }
-      note(error.code)
-      // That a target can not do what this request asks, or does not like it, says nothing against it.
-      if (!error.fallOver || error.code === 'INFER_UNSUPPORTED' || error.blameless) deps.health.released(target.name)
-      else deps.health.failed(target.name, error.retryAfterS)
-      if (!error.fallOver) throw error
-      last = error
-    }
-  }
-  throw (
-    last ??
-    new Refusal('ROUTE_NO_TARGET', 'every target is being tried by another request, try again in 1 s', {
-      retryAfterS: 1,
-    })
-  )
+  const ask: AskLeg = (leg, call, signal) =>
+    answerOf(deps, leg.target, { screened, trip, call, signal, salt: plan.salt })
+  const canRace = screened.ask.operation === 'generate'
+  return new Race({ traffic: deps.traffic, plan, ask, screened, trip, attempts, canRace }).run()
 }
 
-type Begun = Pick<Answer, 'dropped' | 'batches'>
+interface LegContext {
+  readonly screened: Screened
+  readonly trip: Trip
+  readonly call: OpenCall
+  /** Aborts this leg alone. */
+  readonly signal: AbortSignal | undefined
+  readonly salt: string
+}
 
-async function answerOf(deps: InferDeps, target: Target, screened: Screened, trip: Trip): Promise<Begun> {
+async function answerOf(deps: InferDeps, target: Target, context: LegContext): Promise<Begun> {
+  const { screened, trip, call, salt } = context
   const provider = PROVIDERS[target.provider]
   const { ask } = screened
-  if (ask.operation === 'count-tokens' && provider.countsHere === true)
+  if (ask.operation === 'count-tokens' && provider.countsHere === true) {
+    call.dropped(false)
     return { dropped: [], batches: only(estimatedCount(ask)) }
-  const request = provider.encode(screened, target)
+  }
+  const request = provider.encode(screened, target, salt)
   const { dropped } = request
-  if (ask.operation !== 'embed') return { dropped, batches: await attempt(deps, target, screened, request, trip) }
+  const ended = (): void => call.ended()
+  if (ask.operation !== 'embed')
+    return { dropped, batches: await attempt(deps, target, { screened, request, trip, signal: context.signal, ended }) }
   const events = await deps.embeds.ask(target, ask, trip, async (texts, shared) => {
     // The guard has passed each of the requests whose texts go together.
     const together = texts === ask ? screened : ({ ...screened, ask: texts } satisfies Screened)
     const joint = texts === ask ? request : provider.encode(together, target)
     const all: Event[] = []
-    for await (const batch of await attempt(deps, target, together, joint, shared)) all.push(...batch)
+    const batches = await attempt(deps, target, { screened: together, request: joint, trip: shared })
+    for await (const batch of batches) all.push(...batch)
     return all
   })
+  ended()
   return { dropped, batches: only(events) }
 }
 
@@ -123,13 +99,20 @@ function only(batch: Batch): AsyncIterable<Batch> {
   })()
 }
 
+interface Try {
+  readonly screened: Screened
+  readonly request: EncodedRequest
+  readonly trip: Trip
+  readonly signal?: AbortSignal | undefined
+  /** Told when the answer is over, whole or not. */
+  readonly ended?: () => void
+}
+
 /** One call to one target, up to its first content. */
 async function attempt(
   deps: InferDeps,
   target: Target,
-  { ask }: Screened,
-  request: EncodedRequest,
-  trip: Trip,
+  { screened: { ask }, request, trip, signal, ended }: Try,
 ): Promise<AsyncIterable<Batch>> {
   const provider = PROVIDERS[target.provider]
   const { connectMs, firstTokenMs, idleMs, totalMs } = target.deadlines
@@ -149,6 +132,7 @@ async function attempt(
       idleMs: firstContentMs,
       totalMs,
       maxAnswerBytes: MAX_ANSWER_BYTES,
+      ...(signal === undefined ? {} : { signal }),
     })
     if (answer.status !== 200) {
       const said = provider.error(
@@ -161,6 +145,7 @@ async function attempt(
       untilMs: started + firstContentMs,
       firstContentMs,
       idleMs,
+      ended,
     })
   } catch (error) {
     throw beforeContent(error, target)
@@ -172,6 +157,7 @@ interface Patience {
   readonly untilMs: number
   readonly firstContentMs: number
   readonly idleMs: number
+  readonly ended?: (() => void) | undefined
 }
 
 /** Statuses by which servers say that there is no such path or model here. */
@@ -204,15 +190,20 @@ async function untilContent(answer: CrossAnswer, decoder: Decoder, patience: Pat
       : error
   }
   answer.setIdleMs(patience.idleMs)
-  return follow(answer, source, decoder, first)
+  return follow(answer, source, { decoder, first, ended: patience.ended })
+}
+
+interface Followed {
+  readonly decoder: Decoder
+  readonly first: Batch
+  readonly ended?: (() => void) | undefined
 }
 
 /** Hand-written rather than a generator: a caller who leaves before the first read must cancel the call too. */
 function follow(
   answer: CrossAnswer,
   source: AsyncIterator<Uint8Array>,
-  decoder: Decoder,
-  first: Batch,
+  { decoder, first, ended: over = () => undefined }: Followed,
 ): AsyncIterable<Batch> {
   let pending: Batch | undefined = first
   let ended = false
@@ -231,9 +222,11 @@ function follow(
     try {
       const batch = await read()
       ended = batch.some(({ type }) => type === 'end')
+      if (ended) over()
       return { done: false, value: batch }
     } catch (error) {
       answer.cancel()
+      over()
       throw afterContent(error)
     }
   }
@@ -242,6 +235,7 @@ function follow(
       next,
       return: () => {
         if (!ended) answer.cancel()
+        over()
         return Promise.resolve({ done: true, value: undefined })
       },
     }),

@@ -7,10 +7,10 @@ import type { Target } from '#contract/target.ts'
 /** What one wire format needs: each folder of infer/ has these three, in files of the same names. */
 export interface Provider {
   /**
-   * The request for a target. Pure.
+   * The request for a target. Pure. `salt` names the tenant to servers that keep the caches of tenants apart.
    * @throws {Refusal} INFER_UNSUPPORTED when the target can not do what is asked; another one may.
    */
-  readonly encode: (screened: Screened, target: Target) => EncodedRequest
+  readonly encode: (screened: Screened, target: Target, salt?: string) => EncodedRequest
   /** The target has no call that counts tokens: they are estimated here. Default false. */
   readonly countsHere?: boolean
   /** A new decoder for one answer to `ask`, as it was encoded. */

@@ -19,7 +19,7 @@ export function testTarget(changes: Partial<Target> = {}): Target {
     endpoint: 'http://127.0.0.1:1',
     model: 'model',
     credential: { kind: 'none' },
-    price: { usdPerMillionInput: 0, usdPerMillionCachedInput: 0, usdPerMillionOutput: 0, source: '' },
+    price: { usdPerMillionInput: 0, usdPerMillionCachedInput: 0, usdPerMillionOutput: 0, source: '', isKnown: true },
     deadlines: { connectMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
     simulated: false,
     tags: [],

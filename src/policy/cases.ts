@@ -40,6 +40,7 @@ const Expected = z.strictObject({
   jurisdictions: z.array(z.string()).optional(),
   retentionDays: z.int().optional(),
   logging: z.enum(['standard', 'pseudonymous']).optional(),
+  cache: z.enum(['none', 'caller', 'tenant']).optional(),
 })
 
 const Case = z.strictObject({
@@ -170,6 +171,7 @@ function runCase(
     ['jurisdictions', expect.jurisdictions?.toSorted(), first.obligations.jurisdictions ?? []],
     ['retentionDays', expect.retentionDays, first.obligations.retentionDays],
     ['logging', expect.logging, first.obligations.logging],
+    ['cache', expect.cache, first.obligations.cache],
     ...Object.entries(expect.forbidden ?? {}).map(([target, id]): Compared => {
       const policies = forbidding.find((answer) => answer.target === target)?.policies ?? []
       return [`forbidden.${target}`, id, policies.includes(id) ? id : policies.join(', ') || 'nothing']

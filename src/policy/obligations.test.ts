@@ -16,6 +16,7 @@ test('annotations become obligations', () => {
     jurisdictions: 'UK , EU',
     retention: '30',
     logging: 'pseudonymous',
+    cache: 'tenant',
     reason: 'because',
   })
   assert.deepEqual(problems, [])
@@ -24,6 +25,7 @@ test('annotations become obligations', () => {
     jurisdictions: ['EU', 'UK'],
     retentionDays: 30,
     logging: 'pseudonymous',
+    cache: 'tenant',
     reason: 'because',
   })
 })
@@ -34,6 +36,7 @@ const wrong: readonly (readonly [annotations: Readonly<Record<string, string>>, 
   [{ jurisdictions: 'EU,,UK' }, /^`@jurisdictions` takes names/],
   [{ retention: '30 days' }, /^`@retention` takes a number of days/],
   [{ retention: '99999' }, /^`@retention` takes a number of days/],
+  [{ cache: 'everybody' }, /^`@cache` is /],
   [{ logging: 'none' }, /^`@logging` is /],
 ]
 
@@ -52,18 +55,19 @@ test('several policies oblige to the narrowest of what each says', () => {
     jurisdictions: undefined,
     retentionDays: undefined,
     logging: 'standard',
+    cache: 'caller',
   })
   assert.deepEqual(
     combine(
       [
-        read({ guard: 'mild', jurisdictions: 'EU, UK', retention: '90' }).obligations,
+        read({ guard: 'mild', jurisdictions: 'EU, UK', retention: '90', cache: 'tenant' }).obligations,
         none,
         read({ guard: 'strict', jurisdictions: 'UK, US', retention: '30', logging: 'pseudonymous' }).obligations,
-        read({ logging: 'standard' }).obligations,
+        read({ logging: 'standard', cache: 'none' }).obligations,
       ],
       GUARDS,
     ),
-    { guardProfile: 'strict', jurisdictions: ['UK'], retentionDays: 30, logging: 'pseudonymous' },
+    { guardProfile: 'strict', jurisdictions: ['UK'], retentionDays: 30, logging: 'pseudonymous', cache: 'none' },
   )
   const nowhere = [read({ jurisdictions: 'EU' }).obligations, read({ jurisdictions: 'US' }).obligations]
   assert.deepEqual(combine(nowhere, GUARDS).jurisdictions, [])

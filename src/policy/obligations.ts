@@ -1,4 +1,4 @@
-import type { Logging, Obligations } from '#contract/permit.ts'
+import type { CacheScope, Logging, Obligations } from '#contract/permit.ts'
 
 /*
  * Obligations stand in annotations of the policies that permit: what a caller may do only in a certain way.
@@ -6,6 +6,7 @@ import type { Logging, Obligations } from '#contract/permit.ts'
  *   @jurisdictions("EU, UK")      where the text may go at all, also as a fallback or a hedge
  *   @retention("30")              days that databases may keep what is known about the request
  *   @logging("pseudonymous")      how the caller is named in the trail
+ *   @cache("tenant")              with whom kept answers are shared: none, caller (default) or tenant
  *   @reason("...")                what a person is told; on a forbid, the text of the refusal
  *   @id("...")                    name of the policy
  */
@@ -16,10 +17,11 @@ export interface PolicyObligations {
   readonly jurisdictions: readonly string[] | undefined
   readonly retentionDays: number | undefined
   readonly logging: Logging | undefined
+  readonly cache: CacheScope | undefined
   readonly reason: string | undefined
 }
 
-const KNOWN = ['id', 'guard', 'jurisdictions', 'retention', 'logging', 'reason']
+const KNOWN = ['id', 'guard', 'jurisdictions', 'retention', 'logging', 'cache', 'reason']
 const MAX_RETENTION_DAYS = 36_500
 
 /** Reads the annotations of one policy; `problem` is told what can not be used. */
@@ -30,12 +32,13 @@ export function readObligations(
   for (const name of Object.keys(annotations)) {
     if (!KNOWN.includes(name)) problem(`annotation \`@${name}\` is not known, use one of ${KNOWN.join(', ')}`)
   }
-  const { guard, jurisdictions, retention, logging, reason } = annotations
+  const { guard, jurisdictions, retention, logging, cache, reason } = annotations
   return {
     guard,
     jurisdictions: jurisdictions === undefined ? undefined : jurisdictionList(jurisdictions, problem),
     retentionDays: retention === undefined ? undefined : days(retention, problem),
     logging: logging === undefined ? undefined : loggingOf(logging, problem),
+    cache: cache === undefined ? undefined : cacheOf(cache, problem),
     reason,
   }
 }
@@ -56,6 +59,15 @@ function days(text: string, problem: (message: string) => void): number {
 function loggingOf(text: string, problem: (message: string) => void): Logging {
   if (text !== 'standard' && text !== 'pseudonymous') problem('`@logging` is `"standard"` or `"pseudonymous"`')
   return text === 'pseudonymous' ? 'pseudonymous' : 'standard'
+}
+
+/** From the narrowest to the widest. */
+const CACHE_SCOPES: readonly CacheScope[] = ['none', 'caller', 'tenant']
+
+function cacheOf(text: string, problem: (message: string) => void): CacheScope {
+  const scope = CACHE_SCOPES.find((known) => known === text)
+  if (scope === undefined) problem('`@cache` is `"none"`, `"caller"` or `"tenant"`')
+  return scope ?? 'none'
 }
 
 /** What to choose among guard profiles that several policies name. */
@@ -80,6 +92,7 @@ export function combine(policies: readonly PolicyObligations[], guards: GuardOrd
     guardProfile: guards.profiles.find((profile) => named.has(profile)) ?? guards.defaultProfile,
     jurisdictions,
     retentionDays,
+    cache: CACHE_SCOPES.find((scope) => policies.some(({ cache }) => cache === scope)) ?? 'caller',
     logging: policies.some(({ logging }) => logging === 'pseudonymous') ? 'pseudonymous' : 'standard',
   }
 }

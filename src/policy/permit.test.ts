@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Ask } from '#contract/ask.ts'
 import type { Principal } from '#contract/principal.ts'
 import type { FindingCount } from '#contract/screened.ts'
+import { testAlias } from '#contract/test-alias.ts'
 import type { Alias, Target } from '#contract/target.ts'
 import { type PolicyEngine, createPolicyEngine } from './engine.ts'
 import { PolicyProblems, loadPolicies } from './load.ts'
@@ -29,17 +30,7 @@ function principal(...roles: readonly string[]): Principal {
 }
 
 function alias(name: string, changes: Partial<Alias> = {}): Alias {
-  return {
-    name,
-    targets: ['us', 'eu'],
-    collections: [],
-    topK: 6,
-    residency: '',
-    purpose: '',
-    tags: [],
-    usdPerCallerAndDay: undefined,
-    ...changes,
-  }
+  return testAlias({ name, targets: ['us', 'eu'], ...changes })
 }
 
 function ask(changes: Partial<Ask> = {}): Ask {
@@ -129,6 +120,7 @@ test('a developer may use a model, and the permit says why and under which guard
     jurisdictions: undefined,
     retentionDays: undefined,
     logging: 'standard',
+    cache: 'caller',
     policies: ['developers-use-models'],
   })
 })

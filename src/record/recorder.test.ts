@@ -391,6 +391,7 @@ function permitWith(changes: Partial<Permit>): Permit {
     jurisdictions: ['EU'],
     retentionDays: 30,
     logging: 'standard',
+    cache: 'caller',
     ...changes,
   }
 }

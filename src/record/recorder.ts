@@ -2,12 +2,22 @@ import type { Hmac } from 'node:crypto'
 import { type Ask, textOfPart } from '#contract/ask.ts'
 import type { ContextAnswer, Receipt } from '#contract/context.ts'
 import { type Crossing, type Trip } from '#contract/crossing.ts'
-import type { Attempt, Entry, EntryPolicy, EntrySafety, ImageTally, Outcome, StageTime } from '#contract/entry.ts'
+import type {
+  Attempt,
+  Entry,
+  EntryPolicy,
+  EntryRoute,
+  EntrySafety,
+  ImageTally,
+  Outcome,
+  StageTime,
+} from '#contract/entry.ts'
 import { type Batch, type Event, NO_USAGE, type Usage, isContent } from '#contract/event.ts'
 import type { Permit, Release } from '#contract/permit.ts'
 import { type Place, placeName } from '#contract/place.ts'
 import type { Principal } from '#contract/principal.ts'
 import { REFUSALS, Refusal, asRefusal } from '#contract/refusal.ts'
+import type { Plan } from '#contract/route.ts'
 import type { FindingCount } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 import type { TenantDigests } from './digests.ts'
@@ -36,6 +46,8 @@ export interface CallFacts {
   readonly peer: string
 }
 
+/** Hex digits of a tenant's salt: 128 bits. */
+const SALT_CHARS = 32
 /** Bytes of text that one token stands for, when the upstream reported no usage. */
 const CHARS_PER_TOKEN = 4
 
@@ -82,7 +94,9 @@ export class Recorder {
   #images: ImageTally | undefined
   #receipt: Receipt | undefined
   #remote: readonly StageTime[] = []
+  #plan: Plan | undefined
   #target: Target | undefined
+  #from: 'cached' | 'shared' | 'fresh' = 'fresh'
   #firstContentMs = -1
   #usage: Usage = NO_USAGE
   #usageSeen = false
@@ -160,8 +174,19 @@ export class Recorder {
     this.#release = release
   }
 
-  served(target: Target): void {
+  /** A name for the tenant that means nothing elsewhere: servers keep the caches of tenants apart by it. */
+  saltOf({ tenant }: Principal): string {
+    return this.#deps.digests.of(tenant, 'cache_salt').slice(0, SALT_CHARS)
+  }
+
+  planned(plan: Plan): Plan {
+    this.#plan = plan
+    return plan
+  }
+
+  served(target: Target, from: 'cached' | 'shared' | 'fresh' = 'fresh'): void {
     this.#target = target
+    this.#from = from
   }
 
   /**
@@ -293,7 +318,7 @@ export class Recorder {
       atEpochMs: this.#startedEpochMs,
       attempts: this.attempts,
       code,
-      cost: { egressMicroUsd: egressCost(crossings), modelMicroUsd: modelCost(this.#target, usage) },
+      cost: this.#cost(crossings, usage),
       crossings,
       dialect: this.#call.dialect,
       digests: { answer: this.#answer?.digest('hex') ?? '', prompt: this.#promptDigest },
@@ -311,6 +336,7 @@ export class Recorder {
       provider: this.#target?.provider ?? '',
       receipt: this.#receipt && { ...this.#receipt, subject: name(this.#receipt.subject) },
       remote: this.#remote,
+      route: this.#route(),
       safety: this.#safety,
       stages: this.stages,
       status,
@@ -320,6 +346,25 @@ export class Recorder {
       usage,
       usageEstimated,
     }
+  }
+
+  /** An answer that was kept, or that another request pays for, costs nothing; what it would have is said. */
+  #cost(crossings: readonly Crossing[], usage: Usage): Entry['cost'] {
+    const egressMicroUsd = egressCost(crossings)
+    const micro = modelCost(this.#target, usage)
+    if (this.#from !== 'fresh') return { egressMicroUsd, modelMicroUsd: 0, savedMicroUsd: micro }
+    let lost = 0
+    for (const { lostMicroUsd = 0 } of this.attempts) lost += lostMicroUsd
+    return { egressMicroUsd, modelMicroUsd: round(micro + lost) }
+  }
+
+  #route(): EntryRoute | undefined {
+    if (this.#from !== 'fresh') return { kind: this.#from, line: '' }
+    if (this.#plan === undefined) return undefined
+    const answered = this.attempts.find(({ error }) => error === '')
+    const kind =
+      answered?.role ?? (answered !== undefined && answered !== this.attempts[0] ? 'fallback' : this.#plan.kind)
+    return { kind, line: this.#plan.line() }
   }
 
   /** A name that only the holder of the tenant's key can link to the caller. */

@@ -181,6 +181,7 @@ async function modelCall(
     dialect: dialect.dialect,
     authorization: headerOf(request, 'authorization'),
     apiKey: headerOf(request, 'x-api-key'),
+    cacheControl: headerOf(request, 'cache-control'),
     trip,
     peer: request.socket.remoteAddress ?? '',
     ask: async (seen) => {
@@ -200,6 +201,7 @@ async function modelCall(
     isStored: served.isStored,
   }
   reply.headers['x-thinplane-target'] = served.target
+  if (served.cache !== '') reply.headers['x-thinplane-cache'] = served.cache
   if (served.dropped.length > 0) reply.headers['x-thinplane-dropped'] = headerList(served.dropped)
   reply.headers['server-timing'] = served.serverTiming
   if (served.ask.stream) await answerStream(dialect, reply, served, answer)

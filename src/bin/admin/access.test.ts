@@ -22,6 +22,8 @@ function caller(...roles: readonly string[]): Principal {
 /** Written out once more, so that a change of the table is a change of this as well. */
 const CELLS: Readonly<Record<Operation, string>> = {
   'GET /admin/v1/status': 'admin auditor developer viewer',
+  'GET /admin/v1/targets': 'admin auditor developer viewer',
+  'POST /admin/v1/targets/{id}/warm': 'admin',
   'GET /admin/v1/requests': 'admin auditor developer viewer',
   'GET /admin/v1/requests/{id}': 'admin auditor',
   'GET /admin/v1/keys': 'admin auditor',

@@ -13,6 +13,9 @@ export const ACCESS = {
   // Entries of others come without who asked and what was read to everybody but admins and auditors.
   'GET /admin/v1/requests': EVERY_ROLE,
   'GET /admin/v1/requests/{id}': WATCHERS,
+  'GET /admin/v1/targets': EVERY_ROLE,
+  // Keeping a GPU awake costs money.
+  'POST /admin/v1/targets/{id}/warm': ADMINS,
   'GET /admin/v1/keys': WATCHERS,
   'POST /admin/v1/keys': ADMINS,
   'POST /admin/v1/keys/{id}/rotate': ADMINS,
@@ -29,7 +32,7 @@ const ROUTES = Object.keys(ACCESS).map((name) => {
   return {
     operation: name as Operation,
     method,
-    pattern: new RegExp(`^${path.replace('{id}', '([\\w-]{1,100})')}$`),
+    pattern: new RegExp(`^${path.replace('{id}', '([\\w.-]{1,100})')}$`),
   }
 })
 

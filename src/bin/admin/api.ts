@@ -7,6 +7,7 @@ import type { Sessions } from '#identity/session.ts'
 import type { World } from '#journey'
 import { parseJson } from '#kit/json.ts'
 import type { Trail } from '#record/trail.ts'
+import { aliasViews, targetViews } from '#route/view.ts'
 import type { PageAnswer, PageRequest } from '#wire/serve.ts'
 import { z } from 'zod'
 import type { IdentityStores } from '#bin/identity-stores.ts'
@@ -53,7 +54,11 @@ interface Asked {
 const MAX_LISTED = 200
 /** A page that looks every two seconds is one reading of the trail an hour. */
 const LIST_NOTED_MS = 3_600_000
+/** A day; known peaks belong into the calendar. */
+const MAX_WARM_MINUTES = 1440
 const Rotation = z.strictObject({ graceHours: z.number().min(0).max(MAX_GRACE_HOURS).default(GRACE_HOURS) })
+
+const Warming = z.strictObject({ minutes: z.int().min(0).max(MAX_WARM_MINUTES).default(15) })
 
 type Handler = (deps: ApiDeps, asked: Asked) => PageAnswer | Promise<PageAnswer>
 
@@ -61,6 +66,11 @@ const HANDLERS: Readonly<Record<Operation, Handler>> = {
   'GET /admin/v1/status': (deps) => json(status(deps)),
   'GET /admin/v1/requests': listRequests,
   'GET /admin/v1/requests/{id}': readRequest,
+  'GET /admin/v1/targets': (deps) => {
+    const { route, policy } = deps.world()
+    return json({ targets: targetViews(route), aliases: aliasViews(route, policy.aliases.values()) })
+  },
+  'POST /admin/v1/targets/{id}/warm': warmTarget,
   'GET /admin/v1/keys': ({ stores }) => {
     const now = Date.now()
     return json({ keys: stores.keys.records().map((each) => shownKey(each, stores.keys.lastUsed.get(each.id), now)) })
@@ -122,6 +132,25 @@ export async function answerApi(deps: ApiDeps, request: PageRequest): Promise<Pa
   }
 }
 
+async function warmTarget(deps: ApiDeps, { request, asker, id }: Asked): Promise<PageAnswer> {
+  const { minutes } = readInput(Warming, await bodyOf(request))
+  const { route } = deps.world()
+  const target = route.targets.get(id)
+  if (target === undefined) throw new CannotDo(`there is no target \`${id}\`, GET /admin/v1/targets lists them`)
+  if (target.scaling === undefined)
+    throw new CannotDo(`target \`${id}\` does not sleep: give it \`scaling\` in the configuration if it does`)
+  route.router.keeper.keep(target, minutes)
+  note(deps, {
+    kind: 'target',
+    action: 'warmed',
+    actor: actorOf(asker),
+    subjectId: id,
+    outcome: 'done',
+    detail: { minutes: String(minutes) },
+  })
+  return json(targetViews(route).find(({ name }) => name === id))
+}
+
 /** `key:local/ops`: how events name who acted. */
 export function actorOf({ via, tenant, subject }: Principal): string {
   return `${via}:${tenant}/${subject}`
@@ -129,13 +158,23 @@ export function actorOf({ via, tenant, subject }: Principal): string {
 
 /** What pages do every few seconds. */
 function isLooking(operation: Operation): boolean {
-  return operation === 'GET /admin/v1/status' || operation === 'GET /admin/v1/requests'
+  return (
+    operation === 'GET /admin/v1/status' ||
+    operation === 'GET /admin/v1/requests' ||
+    operation === 'GET /admin/v1/targets'
+  )
 }
+
+const KIND_OF = [
+  ['/keys', 'key'],
+  ['/denied', 'deny'],
+  ['/targets', 'target'],
+] as const
 
 /** Somebody tried to change keys or the deny list, or to read an entry, without the role. Pages that look are no event. */
 function noteRefusal(deps: ApiDeps, operation: Operation, asker: Principal, id: string): void {
   if (isLooking(operation)) return
-  const kind = operation.includes('/keys') ? 'key' : operation.includes('/denied') ? 'deny' : 'audit-read'
+  const kind = KIND_OF.find(([part]) => operation.includes(part))?.[1] ?? 'audit-read'
   note(deps, { kind, action: 'tried', actor: actorOf(asker), subjectId: id, outcome: 'refused', detail: { operation } })
 }
 
@@ -244,14 +283,7 @@ function status({ world, stores, startedEpochMs, notReady, reload, trail }: ApiD
       data: context === undefined ? '' : placeName(context.place),
       safety: safety?.services[0] === undefined ? '' : placeName(safety.services[0].place),
     },
-    targets: [...route.targets.values()].map(({ name, provider, place, model, simulated }) => ({
-      name,
-      provider,
-      place: placeName(place),
-      model,
-      simulated,
-      state: route.health.state(name),
-    })),
+    targets: targetViews(route),
     aliases: [...policy.aliases.values()],
     policies: [...policy.engine.policies.values()].map(({ id, file, guard }) => ({ id, file, guard: guard ?? '' })),
     memoryBytes: process.memoryUsage.rss(),

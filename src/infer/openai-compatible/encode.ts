@@ -1,8 +1,7 @@
 import type { Ask, ImageSource, Message, PartOf, Tool, ToolChoice } from '#contract/ask.ts'
-import type { Screened } from '#contract/screened.ts'
 import type { Target } from '#contract/target.ts'
 import { type Feature, leftOut } from '#infer/carry.ts'
-import type { EncodedRequest } from '#infer/provider.ts'
+import type { EncodedRequest, Provider } from '#infer/provider.ts'
 
 /** In what the servers of this format differ. */
 export interface Flavour {
@@ -24,7 +23,7 @@ const CARRIED: readonly Feature[] = [
   'parallelTools',
 ]
 
-export function encoder(flavour: Flavour): (screened: Screened, target: Target) => EncodedRequest {
+export function encoder(flavour: Flavour): Provider['encode'] {
   const carried: readonly Feature[] = flavour.topK ? [...CARRIED, 'topK'] : CARRIED
   const manner = (isOwn: boolean, more: readonly Feature[]): Manner => ({
     flavour,
@@ -33,10 +32,10 @@ export function encoder(flavour: Flavour): (screened: Screened, target: Target) 
   })
   const [own, foreign] = [manner(true, []), manner(false, [])]
   const [ownEmbed, foreignEmbed] = [manner(true, ['dimensions']), manner(false, ['dimensions'])]
-  return ({ ask }, target) => {
+  return ({ ask }, target, salt) => {
     const isOwn = ask.dialect === 'openai-chat' || ask.dialect === 'openai-embeddings'
     if (ask.operation === 'embed') return embeddings(ask, target, isOwn ? ownEmbed : foreignEmbed)
-    return chat(ask, target, isOwn ? own : foreign)
+    return chat(ask, target, isOwn ? own : foreign, salt)
   }
 }
 
@@ -47,7 +46,7 @@ interface Manner {
   readonly carried: ReadonlySet<Feature>
 }
 
-function chat(ask: Ask, target: Target, { flavour, isOwn, carried }: Manner): EncodedRequest {
+function chat(ask: Ask, target: Target, { flavour, isOwn, carried }: Manner, salt?: string): EncodedRequest {
   const body = {
     ...(isOwn ? ask.rest : {}),
     model: target.model,
@@ -58,6 +57,8 @@ function chat(ask: Ask, target: Target, { flavour, isOwn, carried }: Manner): En
     ...encodeReasoning(ask),
     ...encodeLogprobs(ask),
     ...(ask.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+    // Behind the caller's own fields: whose cache is shared with whom is not theirs to say.
+    ...(salt === undefined || target.vllm?.cacheSalt !== true ? {} : { cache_salt: salt }),
   }
   return {
     url: `${target.endpoint}${flavour.path}/chat/completions`,

@@ -24,6 +24,16 @@ export function openApi(): object {
         ]),
       },
       '/admin/v1/requests/{id}': { get: operation('One audit entry.', [ID]) },
+      '/admin/v1/targets': {
+        get: operation('What is known of each target, and what the router would do now for each alias, and why.'),
+      },
+      '/admin/v1/targets/{id}/warm': {
+        post: operation('Wakes a target that sleeps, and keeps it awake for a while.', [ID], {
+          type: 'object',
+          additionalProperties: false,
+          properties: { minutes: { type: 'integer', minimum: 0, maximum: 1440, default: 15 } },
+        }),
+      },
       '/admin/v1/keys': {
         get: operation('Keys of applications, without their secrets.'),
         post: operation('Creates a key; the answer holds its secret, this once.', [], NEW_KEY, '201'),

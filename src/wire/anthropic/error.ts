@@ -21,6 +21,7 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   RECALL_UNKNOWN: 'not_found_error',
   ROUTE_UNKNOWN_MODEL: 'not_found_error',
   ROUTE_NO_TARGET: 'overloaded_error',
+  INFER_COLD: 'overloaded_error',
   INFER_UNSUPPORTED: 'invalid_request_error',
   INFER_FILTERED: 'invalid_request_error',
   INFER_REJECTED: 'invalid_request_error',

@@ -21,6 +21,7 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   RECALL_UNKNOWN: 'invalid_request_error',
   ROUTE_UNKNOWN_MODEL: 'invalid_request_error',
   ROUTE_NO_TARGET: 'server_error',
+  INFER_COLD: 'server_error',
   INFER_UNSUPPORTED: 'invalid_request_error',
   INFER_FILTERED: 'invalid_request_error',
   INFER_REJECTED: 'invalid_request_error',
