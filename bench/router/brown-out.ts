@@ -28,8 +28,6 @@ const QUICK: Plan = { ...FULL, phaseMs: 16_000 }
 const FIRST_MS = 200
 const SLOWER = 10
 const MAX_TOKENS = 8
-/** The first of the list: the worst for a router that goes by the list. */
-const SLOW = 0
 const PHASES = ['before', 'during', 'after'] as const
 type Phase = (typeof PHASES)[number]
 
@@ -59,7 +57,7 @@ const SIDES: readonly RouterSide[] = [
   { name: 'round robin', what: 'a bare proxy, each request to the next', config: 'rotate' },
   {
     name: 'ordered, no hedge',
-    what: 'the gateway, targets as listed, the slow one first',
+    what: 'the gateway, targets as listed',
     config: three({ strategy: 'ordered', hedge: { percent: 0 } }),
   },
   { name: 'ordered', what: 'the same with the default hedge, 5 %', config: three({ strategy: 'ordered' }) },
@@ -92,9 +90,11 @@ async function measured(surroundings: Surroundings, side: RouterSide, plan: Plan
     const token = surroundings.clouds.token
     await openLoop(arrivals(plan, 7, 20_000), ({ number }) => ({ url, token, model, ...textOf(7, number) }))
     const { value, cores } = await whileWatching(pid, async () => {
-      const phases = []
+      const phases: PhaseSeen[] = []
       for (const [index, phase] of PHASES.entries()) {
-        await pool.slow(SLOW, phase === 'during' ? (FIRST_MS * (SLOWER - 1)) / plan.scale : 0)
+        // The worst that can happen to a router: it is the one that it likes best.
+        const slow = mostUsed(phases[0]?.calls ?? [])
+        await pool.slow(slow, phase === 'during' ? (FIRST_MS * (SLOWER - 1)) / plan.scale : 0)
         const before = await requestsOf(pool)
         const outcomes = await openLoop(arrivals(plan, index, plan.phaseMs), ({ number }) => ({
           url,
@@ -130,6 +130,17 @@ async function requestsOf(pool: Pool): Promise<readonly number[]> {
   return (await pool.look()).map(({ requests }) => requests)
 }
 
+interface PhaseSeen {
+  readonly phase: Phase
+  readonly outcomes: readonly Outcome[]
+  /** By service. */
+  readonly calls: readonly number[]
+}
+
+function mostUsed(calls: readonly number[]): number {
+  return Math.max(0, calls.indexOf(Math.max(...calls)))
+}
+
 function summed(
   phases: readonly {
     readonly phase: Phase
@@ -144,6 +155,7 @@ function summed(
     return { before: get('before'), during: get('during'), after: get('after') }
   }
   const sum = (calls: readonly number[]): number => calls.reduce((total, each) => total + each, 0)
+  const slow = mostUsed(phases[0]?.calls ?? [])
   const during = phases.find(({ phase }) => phase === 'during')
   return {
     firstS: of<readonly number[]>(
@@ -151,7 +163,7 @@ function summed(
       [],
     ),
     failed: phases.flatMap(({ outcomes }) => outcomes).filter(({ status }) => status !== 200).length,
-    toSlow: of((_, calls) => (calls[SLOW] ?? 0) / sum(calls), Number.NaN),
+    toSlow: of((_, calls) => (calls[slow] ?? 0) / sum(calls), Number.NaN),
     calls: sum(during?.calls ?? []) / (during?.outcomes.length ?? Number.NaN),
   }
 }
@@ -167,7 +179,7 @@ function markdown(seen: readonly Seen[], plan: Plan): string {
   return [
     '## A target that slows down',
     '',
-    `Three equal targets, first content after ${FIRST_MS} ms, ${plan.perSecond} requests a second (Poisson). The first one needs ${SLOWER} times as long for ${plan.phaseMs / 1000} s, then it is well again; as long before and after. ${plan.scale} times as fast as the wall; figures in uncompressed seconds.`,
+    `Three equal targets, first content after ${FIRST_MS} ms, ${plan.perSecond} requests a second (Poisson). The one that the side used most before needs ${SLOWER} times as long for ${plan.phaseMs / 1000} s, then it is well again; as long before and after. ${plan.scale} times as fast as the wall; figures in uncompressed seconds.`,
     '',
     ...SIDES.map(({ name, what }) => `- **${name}**: ${what}`),
     '',

@@ -7,14 +7,15 @@ export interface Clock {
   after(ms: number, run: () => void): () => void
 }
 
-/** Timers fire up to a millisecond late, which compressed time would multiply: the rest is spun. */
+/** Timers fire up to a millisecond late, which compressed time multiplies: from this scale on the rest is spun. */
+const SPUN_FROM_SCALE = 20
 const TIMER_SLACK_MS = 1.2
 
 /** The wall's clock, `scale` times as fast. Its timers keep no process alive. */
 export function realClock(scale = 1): Clock {
   return {
     nowMs: () => performance.now() * scale,
-    after: (ms, run) => (scale > 1 ? precisely(ms / scale, run) : roughly(ms / scale, run)),
+    after: (ms, run) => (scale >= SPUN_FROM_SCALE ? precisely(ms / scale, run) : roughly(ms / scale, run)),
   }
 }
 
