@@ -31,14 +31,10 @@ const WORDS =
     ' ',
   )
 
-/** Prose without meaning and without personal data, of about so many characters. */
+/** Prose without meaning, and without what could be taken for personal data, of about so many characters. */
 export function prose(random: Random, chars: number): string {
-  const pieces: string[] = []
-  let length = 0
-  for (let at = 1; length < chars; at += 1) {
-    const word = WORDS[Math.floor(random() * WORDS.length)] ?? ''
-    pieces.push(at % 12 === 0 ? `${word}.` : word)
-    length += word.length + 1
-  }
-  return pieces.join(' ')
+  const word = (): string => WORDS[Math.floor(random() * WORDS.length)] ?? ''
+  let text = ''
+  while (text.length < chars) text += `The ${word()} of each ${word()} goes with the ${word()} for a ${word()}. `
+  return text.trim()
 }

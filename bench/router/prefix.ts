@@ -59,7 +59,12 @@ interface Seen {
   readonly cores: CoreUse
 }
 
-const SIDES: readonly RouterSide[] = [
+interface PrefixSide extends RouterSide {
+  /** Whether each document names an e-mail address in its middle, which the guard replaces. */
+  readonly hasPersonalData?: boolean
+}
+
+const SIDES: readonly PrefixSide[] = [
   {
     name: 'round robin',
     what: 'a bare proxy, each request to the next shard; no identity, guard or audit',
@@ -74,6 +79,12 @@ const SIDES: readonly RouterSide[] = [
     name: 'prefix',
     what: 'the gateway as it is by default: the shard that should have the beginning in its cache, unless it is full',
     config: (urls) => poolParts(urls, {}),
+  },
+  {
+    name: 'prefix, personal data',
+    what: 'the same with an e-mail address in the middle of each document: placeholders differ from conversation to conversation, so that nothing behind one is found again',
+    config: (urls) => poolParts(urls, {}),
+    hasPersonalData: true,
   },
 ]
 
@@ -98,7 +109,7 @@ export async function prefix(surroundings: Surroundings, quick: boolean): Promis
   return { name: 'router-prefix', markdown: markdown(seen, plan), numbers: { plan, seen } }
 }
 
-async function measured(surroundings: Surroundings, side: RouterSide, plan: Plan): Promise<Seen> {
+async function measured(surroundings: Surroundings, side: PrefixSide, plan: Plan): Promise<Seen> {
   const shard = (seed: number): StartCloudRunOptions => ({
     timeScale: plan.scale,
     engine: { preset: 'l4-8b', maxNumSeqs: MAX_NUM_SEQS, seed },
@@ -111,7 +122,7 @@ async function measured(surroundings: Surroundings, side: RouterSide, plan: Plan
   try {
     router = await startRouter(surroundings, side, pool.urls)
     const model = side.config === 'rotate' ? 'simulated-llama' : 'pool'
-    const asked = workload(surroundings, { url: router.url, model }, plan)
+    const asked = workload(surroundings, { url: router.url, model }, side.hasPersonalData === true, plan)
     const { value, cores } = await whileWatching(router.pid, async () => {
       const warmUp = await openLoop(asked.arrivals(plan.warmUpMs), asked.question)
       const before = await pool.look()
@@ -141,10 +152,14 @@ async function measured(surroundings: Surroundings, side: RouterSide, plan: Plan
 function workload(
   { clouds }: Surroundings,
   to: Pick<Question, 'url' | 'model'>,
+  hasPersonalData: boolean,
   plan: Plan,
 ): { arrivals: (forMs: number) => readonly { atMs: number }[]; question: () => Question } {
   const random = seeded(77)
-  const documents = Array.from({ length: plan.documents }, () => prose(random, DOCUMENT_CHARS))
+  const documents = Array.from({ length: plan.documents }, () => {
+    const [first, second] = [prose(random, DOCUMENT_CHARS / 2), prose(random, DOCUMENT_CHARS / 2)]
+    return `${first} ${hasPersonalData ? 'Write to frieda.holt@contoso.example. ' : ''}${second}`
+  })
   const next = zipf(random, plan.documents)
   const { tenants } = clouds
   return {
@@ -198,7 +213,7 @@ function markdown(seen: readonly Seen[], plan: Plan): string {
   return [
     '## Prompts with shared beginnings',
     '',
-    `A pool of ${plan.shards} services of one instance each, as fast as the preset \`l4-8b\` says and with its cache (2,000 blocks, 32,000 tokens: sixteen of the documents). ${plan.documents} documents of about ${DOCUMENT_CHARS / 4} tokens as system prompts, of eight tenants, asked about by popularity (Zipf, exponent 1), answers of ${MAX_TOKENS} tokens at most. First ${plan.perSecond} requests a second (Poisson), then ${plan.callers} callers in a closed loop. ${plan.scale} times as fast as the wall; figures in uncompressed seconds. The hit rate is the engines' own count of tokens.`,
+    `A pool of ${plan.shards} services of one instance each, as fast as the preset \`l4-8b\` says and with its cache (2,000 blocks, 32,000 tokens: sixteen of the documents). ${plan.documents} documents of about ${DOCUMENT_CHARS / 4} tokens as system prompts, of eight tenants, asked about by popularity (Zipf, exponent 1), answers of ${MAX_TOKENS} tokens at most. First ${plan.perSecond} requests a second (Poisson), then ${plan.callers} callers in a closed loop. ${plan.scale} times as fast as the wall; figures in uncompressed seconds. The hit rate is the engines' own count of tokens. The guard finds nothing to replace in the documents, but for the last side.`,
     '',
     ...SIDES.map(({ name, what }) => `- **${name}**: ${what}`),
     '',
