@@ -11,6 +11,10 @@ export const PARTS = [
   'audit-kill',
   'guard',
   'dialects',
+  'router',
+  'router-cold-start',
+  'router-prefix',
+  'router-brown-out',
 ] as const
 /** Those that run when none is named: the others write gigabytes, kill for minutes, or need labelled texts. */
 const USUAL_PARTS: readonly Part[] = ['journey', 'micro', 'start-up']
@@ -19,7 +23,7 @@ export type Part = (typeof PARTS)[number]
 export interface BenchOptions {
   /** Short runs and one round: to see that everything works, not to quote. Default false. */
   readonly quick?: boolean | undefined
-  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, `guard`, `dialects`, or sides such
+  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, `guard`, `dialects`, `router`, or sides such
    * as `bare` and `thinplane`. Default: the first three. */
   readonly only?: readonly string[] | undefined
   /** Rounds of the journey. Default 5, with `quick` 1. */

@@ -13,6 +13,7 @@ import { ensurePeers } from './peers.ts'
 import { showProfile, summariseProfiles } from './profile.ts'
 import { requestsFor } from './prompt.ts'
 import { type JourneyResult, type Report, type Section, markdownOf, writeReport } from './report.ts'
+import { ROUTER_PARTS, runRouter } from './router.ts'
 import { runStartUp } from './start-up.ts'
 import { type CloudFacts, SIDES, type Side, type SideName, type Surroundings } from './sides.ts'
 
@@ -60,6 +61,16 @@ export async function runBench(options: BenchOptions): Promise<void> {
         { workFolder, isPinned: machine.isPinned, profileFolder: undefined },
         async (surroundings) => {
           sections.push(await runDialects(surroundings, choice.quick))
+        },
+      )
+    }
+    for (const part of ROUTER_PARTS) {
+      if (!choice.parts.has(part)) continue
+      await quiet(choice, part)
+      await inSurroundings(
+        { workFolder, isPinned: machine.isPinned, profileFolder: undefined },
+        async (surroundings) => {
+          sections.push(...(await runRouter(part, surroundings, choice.quick)))
         },
       )
     }

@@ -22,6 +22,8 @@ export interface CloudFacts {
   readonly entraUrl: string
   readonly tenant: string
   readonly audience: string
+  /** Every tenant, the one above included, with a token of a developer in it. */
+  readonly tenants: readonly { readonly tenant: string; readonly token: string }[]
   readonly contentSafetyUrl: string
   readonly contentSafetyKey: string
 }
@@ -218,7 +220,8 @@ async function startFull(surroundings: Surroundings): Promise<RunningSide> {
   }
 }
 
-function startControl({ clouds, isPinned, profileFolder }: Surroundings, file: string): Promise<Child> {
+/** Starts a gateway with this configuration. */
+export function startControl({ clouds, isPinned, profileFolder }: Surroundings, file: string): Promise<Child> {
   const profile = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
   return startChild({
     name: 'the control plane',
@@ -240,7 +243,7 @@ export function configOf({ clouds, upstreamUrl }: Pick<Surroundings, 'clouds' | 
           name: 'entra',
           authority: clouds.entraUrl,
           v1Host: clouds.entraUrl,
-          tenants: [clouds.tenant],
+          tenants: clouds.tenants.map(({ tenant }) => tenant),
           audiences: [clouds.audience],
         },
       ],
@@ -266,8 +269,8 @@ export function configOf({ clouds, upstreamUrl }: Pick<Surroundings, 'clouds' | 
   }
 }
 
-/** JSON is YAML too. */
-async function writeConfig(folder: string, config: object): Promise<string> {
+/** Writes a configuration into the folder, where the gateway keeps its state as well. JSON is YAML too. */
+export async function writeConfig(folder: string, config: object): Promise<string> {
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'thinplane.yaml')
   await writeFile(file, JSON.stringify({ ...config, data: join(folder, 'data') }, undefined, 2))

@@ -4,12 +4,37 @@ import { z } from 'zod'
 import { FaultSchema } from '#simclouds/faults.ts'
 import type { SimCloudsOptions } from '#simclouds/options.ts'
 import { SERVICE_NAMES } from '#simclouds/service.ts'
+import { ENGINE_PRESETS } from '#simclouds/vllm-presets.ts'
 
 const place = z.strictObject({ cloud: z.enum(['azure', 'aws', 'gcp', 'local']), region: z.string().min(1) })
 const pace = {
   firstTokenMs: z.number().min(0).max(600_000).optional(),
   tokenMs: z.number().min(0).max(60_000).optional(),
 }
+const ms = z.number().min(0).max(86_400_000).optional()
+const count = z.int().min(1).optional()
+const seed = z.int().optional()
+const scaling = z.strictObject({
+  concurrency: count,
+  maxInstances: count,
+  coldStartMs: ms,
+  sigma: z.number().min(0).max(3).optional(),
+  idleMs: ms,
+  coldStartFailures: z.number().min(0).max(1).optional(),
+  seed,
+})
+const engine = z.strictObject({
+  preset: z.enum(ENGINE_PRESETS).optional(),
+  maxNumSeqs: count,
+  overheadMs: ms,
+  prefillMsPerToken: ms,
+  tokenMs: ms,
+  jitter: z.number().min(0).max(1).optional(),
+  loadFactor: z.number().min(1).optional(),
+  numGpuBlocks: count,
+  prefixCaching: z.boolean().optional(),
+  seed,
+})
 const byService = <Value extends z.ZodType>(value: Value) => z.partialRecord(z.enum(SERVICE_NAMES), value)
 
 /** The simulated clouds' own file: places, latency, paces and faults. Every field may be left out. */
@@ -26,6 +51,9 @@ const Simulation = z.strictObject({
       bearer: z.string().optional(),
       models: z.array(z.string().min(1)).min(1).optional(),
       idToken: z.strictObject({ invokers: z.array(z.string()) }).optional(),
+      scaling: scaling.optional(),
+      engine: engine.optional(),
+      timeScale: z.number().min(0.01).max(1000).optional(),
     })
     .optional(),
   bedrock: z.strictObject({ ...pace, region: z.string().optional() }).optional(),

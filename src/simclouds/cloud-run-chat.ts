@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ChatRequest } from './cloud-run-request.ts'
 import { generate, type Generated } from './generate.ts'
-import { paced, type Pace } from './pace.ts'
+import type { Speech } from './vllm-engine.ts'
 import { json, type BodyReply, type Piece, type StreamReply } from './service.ts'
 
 /** Counts what the server has done, for `/metrics`. */
@@ -12,23 +12,27 @@ export interface ChatMeter {
   readonly finished: Map<string, number>
 }
 
+/** How an answer is spoken: at a steady pace, or as the engine gets to it. */
+export type Speak = (request: ChatRequest, made: Generated, signal: AbortSignal) => Speech
+
 const FINGERPRINT = 'simulated-thinplane-extractive-1'
 
 /** Answers a chat request in vLLM's shapes, as one body. */
 export async function chatBody(
   request: ChatRequest,
-  pace: Pace,
+  speak: Speak,
   meter: ChatMeter,
   signal: AbortSignal,
 ): Promise<BodyReply> {
   const made = generate(request.prompt, request.stop, request.maxTokens)
+  const speech = speak(request, made, signal)
   meter.running += 1
   try {
-    for await (const _piece of paced(made.pieces, pace, signal));
+    for await (const _piece of speech.pieces);
   } finally {
     meter.running -= 1
   }
-  count(meter, made, request)
+  if (!signal.aborted) count(meter, made, speech, request)
   return json(200, {
     ...head(request, 'chat.completion'),
     choices: range(request.choices).map((index) => ({
@@ -39,21 +43,29 @@ export async function chatBody(
       stop_reason: made.stopSequence ?? null,
     })),
     system_fingerprint: FINGERPRINT,
-    usage: usageOf(made, request),
+    usage: usageOf(made, speech, request),
   })
 }
 
 /** Answers a chat request in vLLM's shapes, as server-sent events. */
-export function chatStream(request: ChatRequest, pace: Pace, meter: ChatMeter, signal: AbortSignal): StreamReply {
+export function chatStream(request: ChatRequest, speak: Speak, meter: ChatMeter, signal: AbortSignal): StreamReply {
+  // What is refused is refused before the stream begins.
+  const made = generate(request.prompt, request.stop, request.maxTokens)
+  const speech = speak(request, made, signal)
   return {
     status: 200,
     headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
-    pieces: stream(request, pace, meter, signal),
+    pieces: stream(request, made, speech, meter, signal),
   }
 }
 
-async function* stream(request: ChatRequest, pace: Pace, meter: ChatMeter, signal: AbortSignal): AsyncGenerator<Piece> {
-  const made = generate(request.prompt, request.stop, request.maxTokens)
+async function* stream(
+  request: ChatRequest,
+  made: Generated,
+  speech: Speech,
+  meter: ChatMeter,
+  signal: AbortSignal,
+): AsyncGenerator<Piece> {
   const start = head(request, 'chat.completion.chunk')
   const choices = range(request.choices)
   const chunk = (index: number, delta: unknown, isContent: boolean) =>
@@ -61,7 +73,7 @@ async function* stream(request: ChatRequest, pace: Pace, meter: ChatMeter, signa
   meter.running += 1
   try {
     let isBegun = false
-    for await (const piece of paced(made.pieces, pace, signal)) {
+    for await (const piece of speech.pieces) {
       if (!isBegun) for (const index of choices) yield* opening(made, index, chunk)
       isBegun = true
       for (const index of choices)
@@ -78,8 +90,8 @@ async function* stream(request: ChatRequest, pace: Pace, meter: ChatMeter, signa
     if (signal.aborted) return
     if (!isBegun) for (const index of choices) yield* opening(made, index, chunk)
     for (const index of choices) yield closing(start, index, made, request)
-    count(meter, made, request)
-    if (request.includeUsage) yield event({ ...start, choices: [], usage: usageOf(made, request) }, false)
+    count(meter, made, speech, request)
+    if (request.includeUsage) yield event({ ...start, choices: [], usage: usageOf(made, speech, request) }, false)
     yield { bytes: Buffer.from('data: [DONE]\n\n'), isContent: false }
   } finally {
     meter.running -= 1
@@ -139,17 +151,20 @@ function finishReason(made: Generated, request: ChatRequest): 'stop' | 'length' 
   return made.answer.kind === 'tool-call' && !request.isToolForced ? 'tool_calls' : 'stop'
 }
 
-function usageOf(made: Generated, request: ChatRequest): Record<string, unknown> {
+function usageOf(made: Generated, speech: Speech, request: ChatRequest): Record<string, unknown> {
   const completion = made.outputTokens * request.choices
+  const cached = speech.cachedTokens()
   return {
-    prompt_tokens: made.inputTokens,
-    total_tokens: made.inputTokens + completion,
+    prompt_tokens: speech.promptTokens,
+    total_tokens: speech.promptTokens + completion,
     completion_tokens: completion,
+    // With --enable-prompt-tokens-details vLLM says how many were found, and nothing at all when none was.
+    ...(cached > 0 && { prompt_tokens_details: { cached_tokens: cached } }),
   }
 }
 
-function count(meter: ChatMeter, made: Generated, request: ChatRequest): void {
-  meter.promptTokens += made.inputTokens
+function count(meter: ChatMeter, made: Generated, speech: Speech, request: ChatRequest): void {
+  meter.promptTokens += speech.promptTokens
   meter.generationTokens += made.outputTokens * request.choices
   const reason = made.end === 'length' ? 'length' : 'stop'
   meter.finished.set(reason, (meter.finished.get(reason) ?? 0) + 1)

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { Prompt, Turn } from './answer.ts'
 
@@ -5,6 +6,10 @@ import type { Prompt, Turn } from './answer.ts'
 export interface ChatRequest {
   readonly model: string
   readonly prompt: Prompt
+  /** The whole prompt in the order of its messages, as a chat template would write it. */
+  readonly template: string
+  /** Who has another one shares nothing in the prefix cache. */
+  readonly cacheSalt: string | undefined
   readonly stream: boolean
   readonly includeUsage: boolean
   readonly choices: number
@@ -78,6 +83,8 @@ const responseFormat = z.discriminatedUnion('type', [
   }),
 ])
 
+const SALT_PROBLEM = "Parameter 'cache_salt' must be a non-empty string if provided."
+
 /** Loose like vLLM's own: fields that it does not know are ignored. */
 const schema = z.looseObject({
   model: z.string(),
@@ -96,6 +103,11 @@ const schema = z.looseObject({
   response_format: responseFormat.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
+  cache_salt: z
+    .string(SALT_PROBLEM)
+    .min(1, SALT_PROBLEM)
+    .max(1024, 'String should have at most 1024 characters')
+    .nullish(),
 })
 
 type Body = z.infer<typeof schema>
@@ -117,6 +129,8 @@ export function readChatRequest(text: string, models: readonly string[]): ChatRe
   return {
     model: body.model,
     prompt: promptOf(body),
+    template: templateOf(body),
+    cacheSalt: body.cache_salt ?? undefined,
     stream,
     includeUsage: body.stream_options?.include_usage ?? false,
     choices: body.n ?? 1,
@@ -163,6 +177,24 @@ function promptOf(body: Body): Prompt {
     toolChoice: typeof choice === 'object' ? { name: choice.function.name } : choice,
     schema: schemaOf(body.response_format),
   }
+}
+
+/** A beginning that two requests share reads the same in both, and an answer reads as its turn does later. */
+function templateOf({ messages, tools }: Body): string {
+  const head = (tools ?? []).length === 0 ? '' : `<|tools|>${JSON.stringify(tools)}<|end|>`
+  const turns = messages.map((each) => {
+    const calls = each.role === 'assistant' && each.tool_calls ? JSON.stringify(each.tool_calls) : ''
+    return `<|${each.role}|>${templateText(each.content)}${calls}<|end|>`
+  })
+  return `${head}${turns.join('')}<|assistant|>`
+}
+
+/** Two images are not the same because both are images. */
+function templateText(value: z.infer<typeof content> | null | undefined): string {
+  if (typeof value === 'string') return value
+  return (value ?? [])
+    .map((part) => (part.type === 'text' ? part.text : `[image ${hash('sha256', part.image_url.url)}]`))
+    .join('')
 }
 
 function turnOf(each: Body['messages'][number]): Turn {

@@ -1,23 +1,40 @@
 import { STATUS_CODES } from 'node:http'
 import type { Place } from '#contract/place.ts'
-import { chatBody, chatStream, type ChatMeter } from './cloud-run-chat.ts'
-import { embeddings } from './cloud-run-embeddings.ts'
-import { ChatProblem, readChatRequest } from './cloud-run-request.ts'
+import { type Clock, realClock } from './clock.ts'
+import { Front, type FrontStats } from './cloud-run-front.ts'
+import { VllmServer, vllmError } from './cloud-run-server.ts'
 import type { CloudRunOptions } from './options.ts'
-import { json, type BodyReply, type Reply, type Service, type SimRequest } from './service.ts'
+import type { BodyReply, Reply, Service, SimRequest } from './service.ts'
+import type { EngineGauges } from './vllm-engine.ts'
 
-const MAX_MODEL_TOKENS = 131_072
 /** Statuses that Cloud Run's front answers itself, with a page instead of vLLM's JSON. */
 const FRONT_STATUSES: ReadonlySet<number> = new Set([401, 403, 429, 502, 503, 504])
 
-/** vLLM's OpenAI-compatible server behind the front of Cloud Run. */
-export function cloudRun(place: Place, options: CloudRunOptions): Service {
-  const meter: ChatMeter = { running: 0, promptTokens: 0, generationTokens: 0, finished: new Map() }
-  const createdEpochS = Math.floor(Date.now() / 1000)
+/** What a service says of itself to those who look behind the scenes. */
+export interface CloudRunState {
+  /** Undefined for a service that does not scale. */
+  readonly front: FrontStats | undefined
+  /** Of each instance that is ready and has an engine. */
+  readonly engines: readonly EngineGauges[]
+}
+
+export interface CloudRunService extends Service {
+  readonly state: () => CloudRunState
+}
+
+/** vLLM's OpenAI-compatible server behind the front of Cloud Run. `clock` is for tests. */
+export function cloudRun(
+  place: Place,
+  options: CloudRunOptions,
+  clock: Clock = realClock(options.timeScale),
+): CloudRunService {
+  const backend = backendOf(options, clock)
   return {
     name: 'cloud-run',
     place,
-    reply: (request) => reply(request, options, meter, createdEpochS),
+    // Who is not let in wakes nobody.
+    reply: (request) => checkBearer(request, options.bearer) ?? backend.reply(request),
+    state: backend.state,
     fail: (status, retryAfterS) => {
       const headers = retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) }
       if (FRONT_STATUSES.has(status)) return frontPage(status, headers)
@@ -34,60 +51,32 @@ export function cloudRun(place: Place, options: CloudRunOptions): Service {
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-function reply(
-  request: SimRequest,
-  options: CloudRunOptions,
-  meter: ChatMeter,
-  createdEpochS: number,
-): Reply | Promise<Reply> {
-  const denied = checkBearer(request, options.bearer)
-  if (denied !== undefined) return denied
-  const route = `${request.method} ${request.path}`
-  switch (route) {
-    case 'POST /v1/chat/completions':
-      return chat(request, options, meter)
-    case 'POST /v1/embeddings':
-      return refusing(() => embeddings(request.text, options.embeddingModel))
-    case 'GET /v1/models':
-      return json(200, {
-        object: 'list',
-        data: [...options.models, options.embeddingModel].map((model) => modelOf(model, createdEpochS)),
-      })
-    case 'GET /health':
-      return { status: 200, headers: {}, body: '' }
-    case 'GET /metrics':
-      return { status: 200, headers: { 'content-type': METRICS_TYPE }, body: metrics(options, meter) }
-    default:
-      return json(PATHS.has(request.path) ? 405 : 404, {
-        detail: PATHS.has(request.path) ? 'Method Not Allowed' : 'Not Found',
-      })
+type Backend = Pick<CloudRunService, 'reply' | 'state'>
+
+/** One server that is always there, or a front that starts them when somebody asks. */
+function backendOf(options: CloudRunOptions, clock: Clock): Backend {
+  if (options.scaling === undefined) {
+    const server = new VllmServer(options, clock)
+    return {
+      reply: (request) => server.reply(request),
+      state: () => ({ front: undefined, engines: gaugesOf([server]) }),
+    }
+  }
+  const front = new Front(options.scaling, clock, () => new VllmServer(options, clock))
+  return {
+    reply: (request) => through(front, request),
+    state: () => ({ front: front.stats(), engines: gaugesOf(front.containers()) }),
   }
 }
 
-const PATHS: ReadonlySet<string> = new Set([
-  '/v1/chat/completions',
-  '/v1/embeddings',
-  '/v1/models',
-  '/health',
-  '/metrics',
-])
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
-function chat(request: SimRequest, options: CloudRunOptions, meter: ChatMeter): Reply | Promise<Reply> {
-  return refusing(() => {
-    const asked = readChatRequest(request.text, options.models)
-    const answerWith = asked.stream ? chatStream : chatBody
-    return answerWith(asked, options, meter, request.signal)
-  })
+async function through(front: Front<VllmServer>, request: SimRequest): Promise<Reply> {
+  const entry = await front.enter(request.signal)
+  if (entry === 'left') return frontPage(499, {})
+  return 'status' in entry ? frontPage(entry.status, {}) : entry.container.reply(request)
 }
 
-function refusing<Answer extends Reply | Promise<Reply>>(answer: () => Answer): Answer | BodyReply {
-  try {
-    return answer()
-  } catch (error) {
-    if (!(error instanceof ChatProblem)) throw error
-    return vllmError(error.status, error.type, error.message, error.param)
-  }
+function gaugesOf(servers: readonly VllmServer[]): readonly EngineGauges[] {
+  return servers.map((server) => server.gauges()).filter((gauges) => gauges !== undefined)
 }
 
 /** Cloud Run tells a caller without a token 403, and one with a bad token 401. */
@@ -99,10 +88,6 @@ function checkBearer(request: SimRequest, bearer: string | undefined): BodyReply
   return frontPage(401, { 'www-authenticate': 'Bearer error="invalid_token"' })
 }
 
-function vllmError(status: number, type: string, message: string, param: string | null): BodyReply {
-  return json(status, { error: { message, type, param, code: status } })
-}
-
 function frontPage(status: number, headers: Readonly<Record<string, string>>): BodyReply {
   const says = status === 429 ? 'Rate exceeded.' : `${status} ${STATUS_CODES[status] ?? ''}`
   return {
@@ -110,36 +95,4 @@ function frontPage(status: number, headers: Readonly<Record<string, string>>): B
     headers: { 'content-type': 'text/html; charset=UTF-8', ...headers },
     body: `<html><head><title>${says}</title></head><body><h1>${says}</h1><p>simulated front</p></body></html>\n`,
   }
-}
-
-function modelOf(id: string, created: number): unknown {
-  return {
-    id,
-    object: 'model',
-    created,
-    owned_by: 'thinplane-simulated',
-    root: id,
-    parent: null,
-    max_model_len: MAX_MODEL_TOKENS,
-  }
-}
-
-function metrics(options: CloudRunOptions, meter: ChatMeter): string {
-  const labels = `engine="0",model_name="${options.models[0] ?? ''}"`
-  const line = (name: string, kind: string, value: number) =>
-    `# TYPE vllm:${name} ${kind}\nvllm:${name}{${labels}} ${value}\n`
-  return [
-    line('num_requests_running', 'gauge', meter.running),
-    line('num_requests_waiting', 'gauge', 0),
-    line('kv_cache_usage_perc', 'gauge', Math.min(1, meter.running / 100)),
-    line('prefix_cache_queries_total', 'counter', 0),
-    line('prefix_cache_hits_total', 'counter', 0),
-    line('prompt_tokens_total', 'counter', meter.promptTokens),
-    line('generation_tokens_total', 'counter', meter.generationTokens),
-    '# TYPE vllm:request_success_total counter\n',
-    ...[...meter.finished].map(
-      ([reason, count]) => `vllm:request_success_total{${labels},finished_reason="${reason}"} ${count}\n`,
-    ),
-    `# TYPE vllm:cache_config_info gauge\nvllm:cache_config_info{block_size="16",${labels},num_gpu_blocks="8192"} 1\n`,
-  ].join('')
 }

@@ -1,9 +1,11 @@
 import type { JWK } from 'jose'
 import type { Place } from '#contract/place.ts'
 import type { AwsSessions } from './aws-sessions.ts'
+import type { ScalingOptions } from './cloud-run-front.ts'
 import type { Fault } from './faults.ts'
 import type { Pace } from './pace.ts'
 import type { ServiceName } from './service.ts'
+import type { EngineOptions } from './vllm-presets.ts'
 
 /** Everything about the simulated clouds. Each field has a default, see `resolveOptions`. */
 export interface SimCloudsOptions {
@@ -112,6 +114,12 @@ export interface CloudRunOptions extends Pace {
   readonly embeddingModel: string
   /** Asks for a Google ID token for its own URL, of one of these service accounts; undefined, the default: it does not. */
   readonly idToken: { readonly invokers: readonly string[] } | undefined
+  /** Scales to zero and back; undefined, the default: one instance that is always there. */
+  readonly scaling: Partial<ScalingOptions> | undefined
+  /** Answers come as vLLM's engine gets to them, with its prefix cache; undefined, the default: at the steady pace. */
+  readonly engine: EngineOptions | undefined
+  /** How many times faster the clock of `scaling` and `engine` runs. Default 1. The steady pace keeps the wall's. */
+  readonly timeScale: number
 }
 
 export interface LogsIngestionOptions {
@@ -334,6 +342,19 @@ const VERTEX: VertexOptions = {
   tokenMs: 0,
 }
 
+/** A service that is always there, talks as fast as it can and lets everybody in. */
+export const CLOUD_RUN: CloudRunOptions = {
+  bearer: undefined,
+  models: ['simulated-llama'],
+  embeddingModel: 'simulated-embeddings',
+  idToken: undefined,
+  scaling: undefined,
+  engine: undefined,
+  timeScale: 1,
+  firstTokenMs: 0,
+  tokenMs: 0,
+}
+
 /** Fills in the defaults. */
 export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
   return {
@@ -397,15 +418,7 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       bucket: 'simulated-archive',
       ...options.s3,
     },
-    cloudRun: {
-      bearer: undefined,
-      models: ['simulated-llama'],
-      embeddingModel: 'simulated-embeddings',
-      idToken: undefined,
-      firstTokenMs: 0,
-      tokenMs: 0,
-      ...options.cloudRun,
-    },
+    cloudRun: { ...CLOUD_RUN, ...options.cloudRun },
     managedIdentity: {
       clientId: IDENTITY_CLIENT_ID,
       isAssigned: true,

@@ -32,6 +32,8 @@ export interface Service {
   brokenPiece(): Uint8Array
   /** How the vendor reports an error inside a stream that began well, up to the end of the stream. */
   streamError(status: number): readonly Uint8Array[]
+  /** What it would show of itself on the switchboard; absent where there is nothing to show. */
+  readonly state?: () => unknown
 }
 
 export interface SimRequest {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { rttMs } from '#planner/rtt.ts'
 import { AwsSessions } from './aws-sessions.ts'
@@ -15,6 +14,7 @@ import { behindIam } from './google-id-tokens.ts'
 import { googleTokens } from './google-tokens.ts'
 import { graph } from './graph.ts'
 import { language } from './language.ts'
+import { closeAll, listen } from './listen.ts'
 import { logsIngestion } from './logs-ingestion.ts'
 import { managedIdentity } from './managed-identity.ts'
 import { s3 } from './s3.ts'
@@ -116,12 +116,13 @@ async function start(
   const urls = byService((name) => opened.find((each) => each.name === name)?.url ?? '')
   const directory = { options: settings.entra, keys, baseUrl: urls.entra }
   const sessions = new AwsSessions()
-  for (const { name, server } of opened) {
-    serve(server, MAKERS[name]({ settings, directory, sessions, urls }), { book, log, roundTripMs: delays[name] })
-  }
+  const services = opened.map(({ name, server, url }) => {
+    const service = MAKERS[name]({ settings, directory, sessions, urls })
+    serve(server, service, { book, log, roundTripMs: delays[name] })
+    return { name, url, place: settings.places[name], state: () => service.state?.() }
+  })
   const mint = (wanted: MintOptions = {}) => mintToken(directory, { skewMs: skewOf(book), ...wanted })
   const rotateKeys = () => keys.rotate()
-  const services = SERVICE_NAMES.map((name) => ({ name, url: urls[name], place: settings.places[name] }))
   const board = switchboard({ book, log, services, rotateKeys, mintToken: mint })
   servers.push(board)
   const switchboardUrl = await listen(board, settings.host, settings.switchboardPort)
@@ -146,27 +147,6 @@ function delayMs(settings: SimCloudsSettings, name: ServiceName): number {
 function skewOf(book: FaultBook): number {
   const skew = book.list().find((fault) => fault.kind === 'skew')
   return skew === undefined ? 0 : (skew.ms ?? DEFAULT_SKEW_MS)
-}
-
-async function listen(server: Server, host: string, port: number): Promise<string> {
-  server.listen(port, host)
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('a simulated service has no port')
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
-}
-
-async function closeAll(servers: readonly Server[]): Promise<void> {
-  await Promise.all(
-    servers
-      .filter((server) => server.listening)
-      .map(async (server) => {
-        const closed = once(server, 'close')
-        server.close()
-        server.closeAllConnections()
-        await closed
-      }),
-  )
 }
 
 function byService<Value>(valueOf: (name: ServiceName) => Value): Record<ServiceName, Value> {

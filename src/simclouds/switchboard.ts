@@ -10,9 +10,17 @@ import { json, SERVICE_NAMES, type BodyReply, type ServiceName } from './service
 export interface Switches {
   readonly book: FaultBook
   readonly log: RequestLog
-  readonly services: readonly { readonly name: ServiceName; readonly url: string; readonly place: Place }[]
+  readonly services: readonly SwitchedService[]
   readonly rotateKeys: () => Promise<string>
   readonly mintToken: (options: MintOptions) => Promise<string>
+}
+
+export interface SwitchedService {
+  readonly name: ServiceName
+  readonly url: string
+  readonly place: Place
+  /** What it shows of itself now. */
+  readonly state: () => unknown
 }
 
 const MAX_BODY_BYTES = 256 * 1024
@@ -64,7 +72,7 @@ async function route(request: IncomingMessage, text: string, switches: Switches)
   const service = serviceOf(url.searchParams.get('service'))
   switch (`${request.method} ${url.pathname}`) {
     case 'GET /':
-      return json(200, { services: switches.services, faults: switches.book.list() })
+      return json(200, { services: switches.services.map(shown), faults: switches.book.list() })
     case 'GET /faults':
       return json(200, { faults: switches.book.list() })
     case 'POST /faults':
@@ -81,6 +89,10 @@ async function route(request: IncomingMessage, text: string, switches: Switches)
     default:
       return problem(404, 'there is no such path', PATHS)
   }
+}
+
+function shown({ state, ...service }: SwitchedService): unknown {
+  return { ...service, state: state() }
 }
 
 const PATHS = [
