@@ -54,7 +54,7 @@ export function infer(
 ): Promise<Answer> {
   const ask: AskLeg = (leg, call, signal) =>
     answerOf(deps, leg.target, { screened, trip, call, signal, salt: plan.salt })
-  const canRace = screened.ask.operation === 'generate'
+  const canRace = (screened.ask.operation ?? 'generate') === 'generate'
   return new Race({ traffic: deps.traffic, plan, ask, screened, trip, attempts, canRace }).run()
 }
 

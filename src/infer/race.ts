@@ -110,7 +110,7 @@ export class Race {
     const { traffic, screened, ask, trip } = this.#options
     const { leg, stop } = running
     if (leg.awake !== undefined) await leg.awake(trip.signal)
-    running.call = traffic.open(leg.target, screened.ask.stream && screened.ask.operation === 'generate')
+    running.call = traffic.open(leg.target, screened.ask.stream)
     if (running.call === undefined) throw new NotAdmitted()
     const begun = await ask(leg, running.call, stop?.signal)
     running.call.began()

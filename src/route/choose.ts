@@ -96,15 +96,16 @@ function smallRequest({ router }: RouteDeps, { routing }: Alias): Wanted {
 function wantedBy({ router, targets }: RouteDeps, { alias, ask, salt }: RouteRequest): Wanted {
   let chars = 0
   for (const { parts } of ask.messages) for (const part of parts) chars += textOfPart(part).length
+  const isGenerate = (ask.operation ?? 'generate') === 'generate'
   const isPooled = alias.routing.prefix && alias.targets.some((name) => targets.get(name)?.pool !== undefined)
   return {
     routing: alias.routing,
-    isStream: ask.stream && ask.operation === 'generate',
+    isStream: ask.stream && isGenerate,
     size: {
       input: chars / CHARS_PER_TOKEN,
-      output: ask.operation === 'generate' ? Math.min(ask.sampling.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT) : 0,
+      output: isGenerate ? Math.min(ask.sampling.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT) : 0,
     },
-    prefix: isPooled && ask.operation === 'generate' ? prefixOf(ask, salt) : [],
+    prefix: isPooled && isGenerate ? prefixOf(ask, salt) : [],
     nowMs: router.options.clock(),
   }
 }

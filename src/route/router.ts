@@ -6,6 +6,7 @@ import { PrefixIndex } from './prefix.ts'
 import { startScraping } from './scrape.ts'
 import { TargetState } from './target-state.ts'
 import { type WakeDeps, Waker } from './wake.ts'
+import { Fleet } from './warmth.ts'
 
 export interface RouterOptions extends WakeDeps {
   /** Round trip to a place in milliseconds, as far as a table knows. */
@@ -23,6 +24,7 @@ export class Router implements Traffic {
   readonly prefixes = new PrefixIndex()
   readonly #states = new Map<string, TargetState>()
   readonly #byTarget = new WeakMap<Target, TargetState>()
+  readonly #fleets = new Map<string, Fleet>()
   readonly #hedges = new Map<string, HedgeBudget>()
 
   constructor(options: RouterOptions) {
@@ -43,13 +45,27 @@ export class Router implements Traffic {
     const key = stateKey(target)
     state = this.#states.get(key)
     if (state === undefined) {
-      state = new TargetState(target, this.options.rttMs(target), this.options.clock, () =>
-        this.prefixes.forget(target.name),
-      )
+      state = new TargetState(target, {
+        rttMs: this.options.rttMs(target),
+        clock: this.options.clock,
+        fleet: this.#fleetOf(target),
+        onColdStart: () => this.prefixes.forget(target.name),
+      })
       this.#states.set(key, state)
     }
     this.#byTarget.set(target, state)
     return state
+  }
+
+  /** Targets with the same sleep in the same cloud. */
+  #fleetOf({ place, scaling }: Target): Fleet {
+    const key = `${place.cloud} ${scaling?.idleMs ?? 0}`
+    let fleet = this.#fleets.get(key)
+    if (fleet === undefined) {
+      fleet = new Fleet()
+      this.#fleets.set(key, fleet)
+    }
+    return fleet
   }
 
   hedgesOf(alias: string): HedgeBudget {

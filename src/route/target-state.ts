@@ -4,7 +4,7 @@ import { Breaker } from './breaker.ts'
 import { Sketch } from './sketch.ts'
 import { Slowness } from './slowness.ts'
 import type { VllmReading } from './vllm-metrics.ts'
-import { Warmth } from './warmth.ts'
+import { type Fleet, Warmth } from './warmth.ts'
 
 /** A time to the first content that was seen this long ago counts half. */
 const HALF_LIFE_MS = 3_600_000
@@ -19,6 +19,16 @@ const COLD_PART = 0.3
 const MAY_BE_COLD = 0.05
 /** Weight of the latest in the mean length of a call. */
 const MEAN_WEIGHT = 0.1
+
+export interface StateOptions {
+  /** Round trip to the target in milliseconds. */
+  readonly rttMs: number
+  readonly clock: () => number
+  /** What targets that scale in the same way have in common. */
+  readonly fleet: Fleet
+  /** The target lost what it had in memory. */
+  readonly onColdStart: () => void
+}
 
 /** What is known of one target from the calls to it. */
 export class TargetState {
@@ -45,12 +55,12 @@ export class TargetState {
   /** Latest requests that wanted it, for `wakeAtRequests`. */
   #wantedAtMs: number[] = []
 
-  constructor(target: Target, rttMs: number, clock: () => number, onColdStart: () => void) {
+  constructor(target: Target, { rttMs, clock, fleet, onColdStart }: StateOptions) {
     this.#target = target
     this.#rttMs = rttMs
     this.#clock = clock
     this.#onColdStart = onColdStart
-    this.warmth = target.scaling && new Warmth(target.scaling)
+    this.warmth = target.scaling && new Warmth(target.scaling, fleet)
     this.streams = new Sketch(HALF_LIFE_MS, clock())
     this.wholes = new Sketch(HALF_LIFE_MS, clock())
   }

@@ -19,10 +19,35 @@ const REMEMBERED = 200
 
 export type WarmState = 'warm' | 'unsure' | 'cold' | 'waking'
 
+/** How often something was cold after each idle gap. */
+class Gaps {
+  readonly #cold = PRIOR.map(() => 0)
+  readonly #warm = PRIOR.map(() => 0)
+
+  add(gap: number, isCold: boolean): void {
+    const side = isCold ? this.#cold : this.#warm
+    side[gap] = (side[gap] ?? 0) + 1
+    if ((this.#cold[gap] ?? 0) + (this.#warm[gap] ?? 0) <= REMEMBERED) return
+    this.#cold[gap] = (this.#cold[gap] ?? 0) / 2
+    this.#warm[gap] = (this.#warm[gap] ?? 0) / 2
+  }
+
+  /** `prior` counts as much as `PRIOR_WEIGHT` observations. */
+  coldAfter(gap: number, prior: number): number {
+    const cold = this.#cold[gap] ?? 0
+    return (cold + prior * PRIOR_WEIGHT) / (cold + (this.#warm[gap] ?? 0) + PRIOR_WEIGHT)
+  }
+}
+
+/** What targets of the same kind have in common: how long their cloud keeps the idle ones. */
+export class Fleet {
+  readonly gaps = new Gaps()
+}
+
 export class Warmth {
   readonly #scaling: Scaling
-  readonly #cold = BORDERS.concat(0).map(() => 0)
-  readonly #warm = BORDERS.concat(0).map(() => 0)
+  readonly #fleet: Fleet
+  readonly #own = new Gaps()
   #logSum: number
   #logSquares: number
   #starts = PRIOR_WEIGHT
@@ -32,8 +57,10 @@ export class Warmth {
   /** Since when it is starting, as far as is known. */
   #wakingSinceMs = Number.NaN
 
-  constructor(scaling: Scaling) {
+  /** What one target of a fleet shows is what is assumed of the others, until they show it themselves. */
+  constructor(scaling: Scaling, fleet = new Fleet()) {
     this.#scaling = scaling
+    this.#fleet = fleet
     const log = Math.log(scaling.coldStartMs)
     this.#logSum = log * PRIOR_WEIGHT
     this.#logSquares = (log * log + PRIOR_SIGMA * PRIOR_SIGMA) * PRIOR_WEIGHT
@@ -69,11 +96,8 @@ export class Warmth {
   /** After so long an idle gap it turned out to be warm or cold. */
   observed(idleMs: number, isCold: boolean): void {
     const gap = this.#gap(idleMs)
-    const side = isCold ? this.#cold : this.#warm
-    side[gap] = (side[gap] ?? 0) + 1
-    if ((this.#cold[gap] ?? 0) + (this.#warm[gap] ?? 0) <= REMEMBERED) return
-    this.#cold[gap] = (this.#cold[gap] ?? 0) / 2
-    this.#warm[gap] = (this.#warm[gap] ?? 0) / 2
+    this.#own.add(gap, isCold)
+    this.#fleet.gaps.add(gap, isCold)
   }
 
   /** A cold start took so long. */
@@ -97,8 +121,7 @@ export class Warmth {
 
   coldAfter(idleMs: number): number {
     const gap = this.#gap(idleMs)
-    const cold = (this.#cold[gap] ?? 0) + (PRIOR[gap] ?? 1) * PRIOR_WEIGHT
-    return cold / ((this.#cold[gap] ?? 0) + (this.#warm[gap] ?? 0) + PRIOR_WEIGHT)
+    return this.#own.coldAfter(gap, this.#fleet.gaps.coldAfter(gap, PRIOR[gap] ?? 1))
   }
 
   /** Milliseconds that are left of the start under way, or that one would take from its beginning. */
