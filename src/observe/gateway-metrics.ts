@@ -102,6 +102,11 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
     ['layer', 'to'],
     SECONDS,
   )
+  const routes = metrics.counter(
+    'thinplane_route_decisions_total',
+    'How answers came about: first choice, detour, hold, hedge, fallback, cached or shared.',
+    ['alias', 'kind'],
+  )
   const attempts = metrics.counter('thinplane_attempts_total', 'Attempts at targets by outcome.', ['target', 'error'])
   metrics.gauge('thinplane_requests_in_flight', 'Requests that are open now.', gauges.inFlight)
   metrics.gauge('thinplane_audit_entries', 'Entries in the audit trail of this process.', gauges.auditEntries)
@@ -134,6 +139,7 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
       if (entry.firstContentMs >= 0) firstContent.observe(entry.firstContentMs / 1000, alias, target)
       for (const { stage, ms } of entry.stages) stages.observe(ms / 1000, stage)
       for (const { type, action, where, count } of entry.findings) findings.add(count, type, action, where)
+      if (entry.route !== undefined) routes.add(1, alias, entry.route.kind)
       for (const attempt of entry.attempts) attempts.add(1, attempt.target, attempt.error)
       if (entry.images !== undefined) {
         imageBytes.add(entry.images.bytesIn, 'received')

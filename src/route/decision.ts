@@ -28,7 +28,10 @@ export function decisionLine(decision: Decision): string {
   const out = order.slice(tried).filter(({ outMs }) => outMs > 0)
   const parts = [
     `${strategy}: ${first === undefined ? 'nothing' : `${first.target.name} ${kind === 'hold' ? 'when it is awake' : kind === 'detour' ? 'as a detour' : 'first'}, ${about(first, decision)}`}`,
-    ...listed(order.slice(1, tried), (candidate) => `then ${candidate.target.name} ${about(candidate, decision)}`),
+    ...listed(
+      order.slice(1, tried).filter((candidate) => !passedOver.includes(candidate)),
+      (candidate) => `then ${candidate.target.name} ${about(candidate, decision)}`,
+    ),
     ...listed(passedOver, (candidate) => `${candidate.target.name} passed over, ${coldness(candidate, decision)}`),
     ...listed(out, ({ target, outMs }) => `${target.name} out for ${Math.ceil(outMs)} ms`),
     ...listed(forbidden, ({ target, policies }) => `${target} forbidden by ${policies.join(', ') || 'no permit'}`),
