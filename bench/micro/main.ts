@@ -3,6 +3,7 @@ import { benchGuard } from './guard.ts'
 import { benchIdentity } from './identity.ts'
 import { consumed } from './measure.ts'
 import { benchPolicy } from './policy.ts'
+import { benchRoute } from './route.ts'
 import { benchStream } from './stream.ts'
 
 /*
@@ -14,6 +15,7 @@ const results = [
   ...benchGuard(),
   ...(await benchPolicy()),
   ...(await benchIdentity()),
+  ...benchRoute(),
   ...benchStream(),
   ...(await benchAudit(folder)),
 ]

@@ -4,6 +4,8 @@ const LOG_STEP = Math.log(STEP)
 /** Shortest and longest times that are told apart, in milliseconds. */
 const MIN_MS = 0.1
 const BUCKETS = 180
+/** Part of the half-life that is taken for no time: a weight is off by less than 0.1 %. */
+const NO_TIME = 0.001
 /** New samples count more, by this factor, before everything is scaled down. */
 const MAX_WEIGHT = 1e6
 
@@ -68,7 +70,8 @@ export class Sketch {
 
   #advance(nowMs: number): void {
     const passed = nowMs - this.#atMs
-    if (passed <= 0) return
+    // So little makes no difference to the weights, and this is asked for each target of each decision.
+    if (passed < this.#halfLifeMs * NO_TIME) return
     this.#atMs = nowMs
     this.#weight *= 2 ** (passed / this.#halfLifeMs)
     if (this.#weight < MAX_WEIGHT) return
