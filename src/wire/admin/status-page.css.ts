@@ -88,7 +88,7 @@ section > h2 span { font-weight: 400; }
 .return { position: relative; margin: 0 12%; padding: 10px 16px 0; min-height: 26px; border: solid var(--line); border-width: 0 2px 2px; border-radius: 0 0 14px 14px; text-align: center; font-size: 12px; color: var(--muted); padding-bottom: 8px; }
 .return::after { content: ''; position: absolute; left: -5px; top: 1px; width: 7px; height: 7px; border: solid var(--muted); border-width: 2px 0 0 2px; transform: rotate(45deg); }
 
-.trio { display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(0, 1.5fr) minmax(0, 1fr); gap: 20px; }
+.trio { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 20px; } .trio > :first-child { grid-column: 1 / -1; }
 .scroll { overflow-x: auto; margin: 0 -20px; padding: 0 20px; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; }
 caption { text-align: left; }

@@ -226,7 +226,7 @@ export const STATUS_PAGE_SCRIPT = String.raw`
     const crossings = (layer) => requests.flatMap((entry) => entry.crossings.filter((crossing) => crossing.layer === layer))
     const data = crossings('data')
     const targets = status.targets
-    const out = targets.filter(({ state }) => state !== 'ok')
+    const out = targets.filter(({ state }) => state !== 'ok' && state !== 'slow')
     const first = targets.find(({ place }) => cloudOf(place) === 'gcp') || targets[0]
     const safety = crossings('safety')
     replace('journey', [
@@ -274,17 +274,29 @@ export const STATUS_PAGE_SCRIPT = String.raw`
   const sub = (text) => node('span', { class: 'sub', text })
 
   function drawTargets() {
-    const states = { ok: ['good', 'in'], out: ['bad', 'out'], probing: ['warn', 'probing'] }
-    const rows = seen.status.targets.map(({ name, place, provider, model, simulated, state }) => {
+    const states = { ok: ['good', 'in'], out: ['bad', 'out'], probing: ['warn', 'probing'], slow: ['warn', 'slow'] }
+    const rows = seen.status.targets.map(({ name, place, provider, model, simulated, state, streams, warmth }) => {
       const [kind, text] = states[state] || ['', state]
       return cells(
         cell([name, sub(model + ', ' + provider)]),
         cell(placeNode(place)),
         cell(node('span', { class: simulated ? 'chip simulated' : 'chip real', text: simulated ? 'simulated' : 'real' })),
         cell(stateNode(kind, text)),
+        cell(firstContent(streams)),
+        cell(warmthNode(warmth)),
       )
     })
-    replace('targets', [rows.length === 0 ? node('p', { class: 'muted', text: 'No target is configured.' }) : table({ caption: 'Targets' }, [['Target', ''], ['Place', ''], ['Answers', ''], ['State', '']], rows)])
+    replace('targets', [rows.length === 0 ? node('p', { class: 'muted', text: 'No target is configured.' }) : table({ caption: 'Targets' }, [['Target', ''], ['Place', ''], ['Answers', ''], ['State', ''], ['First content', ''], ['Warmth', '']], rows)])
+  }
+  function firstContent({ source, p50Ms, p95Ms, samples }) {
+    if (source !== 'measured') return node('span', { class: 'muted', text: 'not measured yet' })
+    return node('span', {}, [ms(p50Ms), sub('p95 ' + ms(p95Ms) + ' of ' + samples)])
+  }
+  function warmthNode(warmth) {
+    if (!warmth) return node('span', { class: 'muted', text: 'does not sleep' })
+    const kinds = { warm: 'good', unsure: 'warn', waking: 'warn', cold: '' }
+    const idle = warmth.idleMs === undefined ? 'not seen yet' : 'idle ' + ms(warmth.idleMs)
+    return node('span', {}, [stateNode(kinds[warmth.state], warmth.state), sub(idle + ', a start takes ' + ms(warmth.startP50Ms))])
   }
   function drawAliases() {
     const rows = seen.status.aliases.map(({ name, targets, collections, residency }) =>
@@ -413,7 +425,8 @@ export const STATUS_PAGE_SCRIPT = String.raw`
       ['Guard', (policy.guardProfile || 'none') + ', managed check: ' + [safety.verdict, ...safety.over.map(({ category, severity }) => category + ' ' + severity)].join(', ')],
       policy.forbidden.length === 0 ? null : ['Kept from', policy.forbidden.join(', ')],
       ['Tokens', (tokens.join(', ') || 'none') + (entry.usageEstimated ? ' (estimated)' : '')],
-      ['Cost', 'model ' + usd(cost.modelMicroUsd) + ', egress ' + usd(cost.egressMicroUsd)],
+      ['Cost', 'model ' + usd(cost.modelMicroUsd) + ', egress ' + usd(cost.egressMicroUsd) + (cost.savedMicroUsd === undefined ? '' : ', saved ' + usd(cost.savedMicroUsd))],
+      entry.route ? ['Route', entry.route.kind + (entry.route.line === '' ? '' : ': ' + entry.route.line)] : null,
       ['Form', entry.dialect + (entry.stream ? ', streamed' : '')],
     ]
   }
