@@ -297,6 +297,18 @@ test('what a shard held is forgotten when it started cold', () => {
   assert.equal(made.router.stateOf(shard).warmth?.seenStarts, 1)
 })
 
+test('a whole answer that takes its time is no cold start', () => {
+  const made = testRouter()
+  const call = made.router.open(GPU, false)
+  made.pass(12_000)
+  call?.began()
+  assert.equal(made.router.stateOf(GPU).warmth?.seenStarts, 0)
+  const slow = made.router.open(GPU, false)
+  made.pass(20_000)
+  assert.equal(made.router.stateOf(GPU).coldNow(made.router.options.clock()), 0)
+  slow?.began()
+})
+
 test('a brown-out: a target that became ten times slower is left alone but for one call at a time, and is back after', () => {
   const made = testRouter()
   teach(made, A, 100, 40)

@@ -94,7 +94,7 @@ export class TargetState {
   coldNow(now: number): number {
     if (this.warmth === undefined || this.inFlight > this.#waiting.size) return 0
     const oldest = this.#oldest()
-    if (oldest !== undefined && this.isColdTime(now - oldest.startedMs)) return 1
+    if (oldest !== undefined && this.isColdTime(now - oldest.startedMs, oldest.sketch)) return 1
     return this.warmth.coldNow(now)
   }
 
@@ -111,11 +111,12 @@ export class TargetState {
       : this.warmth.idleMs(now)
   }
 
-  /** Whether so long a wait can only have been a cold start. */
-  isColdTime(ms: number): boolean {
-    if (this.warmth === undefined || ms < COLD_PART * this.warmth.startQuantile(0.5)) return false
-    const p95 = this.streams.p95
-    return Number.isNaN(p95) || ms > 2 * p95
+  /** Whether so long a wait, for a stream's first content unless `sketch` is another, can only have been a cold start. */
+  isColdTime(ms: number, sketch = this.streams): boolean {
+    // A whole answer may take long without one.
+    const part = sketch === this.wholes ? 1 : COLD_PART
+    if (this.warmth === undefined || ms < part * this.warmth.startQuantile(0.5)) return false
+    return Number.isNaN(sketch.p95) || ms > 2 * sketch.p95
   }
 
   /** How full it is, from nothing to 1 and above: requests at once against what it holds. */
@@ -185,6 +186,7 @@ export class TargetState {
     const threshold = Slowness.threshold(samples, sketch.p50, sketch.p95)
     let late = 0
     for (const call of this.#waiting) {
+      if (call.sketch !== sketch) continue
       if (now - call.startedMs <= threshold || late === 3) break
       late += 1
     }
@@ -198,7 +200,7 @@ const MANY = 1000
 class Call implements OpenCall {
   readonly startedMs: number
   readonly #state: TargetState
-  readonly #sketch: Sketch
+  readonly sketch: Sketch
   /** How long the target had done nothing; undefined: it was not asleep. */
   readonly #idleMs: number | undefined
   #phase: 'waiting' | 'flowing' | 'over' = 'waiting'
@@ -206,7 +208,7 @@ class Call implements OpenCall {
   constructor(state: TargetState, startedMs: number, sketch: Sketch, idleMs: number | undefined) {
     this.#state = state
     this.startedMs = startedMs
-    this.#sketch = sketch
+    this.sketch = sketch
     this.#idleMs = idleMs
   }
 
@@ -220,7 +222,7 @@ class Call implements OpenCall {
     state.breaker.succeeded()
     state.lastContentMs = now
     const { warmth } = state
-    const isCold = warmth !== undefined && state.isColdTime(ms)
+    const isCold = warmth !== undefined && state.isColdTime(ms, this.sketch)
     if (warmth !== undefined) {
       if (this.#idleMs !== undefined) warmth.observed(this.#idleMs, isCold)
       if (isCold && this.#idleMs !== undefined) warmth.started(ms)
@@ -228,8 +230,8 @@ class Call implements OpenCall {
       warmth.used(now)
     }
     if (isCold) return
-    state.slowness.saw(ms, state.thresholdOf(this.#sketch, now), now)
-    this.#sketch.add(ms, now)
+    state.slowness.saw(ms, state.thresholdOf(this.sketch, now), now)
+    this.sketch.add(ms, now)
   }
 
   ended(): void {
@@ -259,7 +261,7 @@ class Call implements OpenCall {
     if (!this.#leave()) return
     this.#state.breaker.released()
     const waitedMs = this.#state.now() - this.startedMs
-    if (warmth !== undefined && this.#idleMs !== undefined && this.#state.isColdTime(waitedMs)) {
+    if (warmth !== undefined && this.#idleMs !== undefined && this.#state.isColdTime(waitedMs, this.sketch)) {
       warmth.observed(this.#idleMs, true)
       warmth.waking(this.startedMs)
     }
@@ -267,10 +269,10 @@ class Call implements OpenCall {
     // It would have taken longer than this: without such times the quantiles would be those of the fast ones alone.
     const now = this.#state.now()
     const ms = now - this.startedMs
-    if (this.#state.isColdTime(ms)) return
-    const threshold = this.#state.thresholdOf(this.#sketch, now)
+    if (this.#state.isColdTime(ms, this.sketch)) return
+    const threshold = this.#state.thresholdOf(this.sketch, now)
     if (ms > threshold) this.#state.slowness.saw(ms, threshold, now)
-    this.#sketch.add(ms, now)
+    this.sketch.add(ms, now)
   }
 
   /** Before content: whether it was still open. */
