@@ -54,7 +54,7 @@ function three(routing: object): (urls: readonly string[]) => {
 }
 
 const SIDES: readonly RouterSide[] = [
-  { name: 'round robin', what: 'a bare proxy, each request to the next', config: 'rotate' },
+  { name: 'round robin', what: 'a plain proxy, each request to the next', config: 'turn' },
   {
     name: 'ordered, no hedge',
     what: 'the gateway, targets as listed',
@@ -86,7 +86,7 @@ async function measured(surroundings: Surroundings, side: RouterSide, plan: Plan
   try {
     router = await startRouter(surroundings, side, pool.urls)
     const { url, pid } = router
-    const model = side.config === 'rotate' ? 'simulated-llama' : 'equals'
+    const model = side.config === 'turn' ? 'simulated-llama' : 'equals'
     const token = surroundings.clouds.token
     await openLoop(arrivals(plan, 7, 20_000), ({ number }) => ({ url, token, model, ...textOf(7, number) }))
     const { value, cores } = await whileWatching(pid, async () => {

@@ -37,7 +37,7 @@ const FULL: Plan = {
   callers: 36,
   closedMs: 240_000,
 }
-const QUICK: Plan = { ...FULL, warmUpMs: 40_000, countedMs: 60_000, closedMs: 40_000 }
+const QUICK: Plan = { ...FULL, documents: 72, warmUpMs: 80_000, countedMs: 80_000, closedMs: 40_000 }
 
 /** Tokens of the stand-in are four characters. */
 const DOCUMENT_CHARS = 8000
@@ -67,8 +67,13 @@ interface PrefixSide extends RouterSide {
 const SIDES: readonly PrefixSide[] = [
   {
     name: 'round robin',
-    what: 'a bare proxy, each request to the next shard; no identity, guard or audit',
-    config: 'rotate',
+    what: 'a plain proxy, each request to the next shard; no identity, guard or audit',
+    config: 'turn',
+  },
+  {
+    name: 'by hash',
+    what: 'the same proxy, the shard by a hash of the beginning: what placement alone can reach, blind to load',
+    config: 'hash',
   },
   {
     name: 'least loaded',
@@ -121,7 +126,7 @@ async function measured(surroundings: Surroundings, side: PrefixSide, plan: Plan
   let router: RunningRouter | undefined
   try {
     router = await startRouter(surroundings, side, pool.urls)
-    const model = side.config === 'rotate' ? 'simulated-llama' : 'pool'
+    const model = typeof side.config === 'string' ? 'simulated-llama' : 'pool'
     const asked = workload(surroundings, { url: router.url, model }, side.hasPersonalData === true, plan)
     const { value, cores } = await whileWatching(router.pid, async () => {
       const warmUp = await openLoop(asked.arrivals(plan.warmUpMs), asked.question)

@@ -9,8 +9,8 @@ export interface RouterSide {
   readonly name: string
   /** What it does, for the report. */
   readonly what: string
-  /** Targets and aliases of a gateway; `rotate`: the bare proxy that takes one after the other. */
-  readonly config: ((urls: readonly string[]) => GatewayParts) | 'rotate'
+  /** Targets and aliases of a gateway; `turn` and `hash`: the plain proxy, one after the other or by the body's beginning. */
+  readonly config: ((urls: readonly string[]) => GatewayParts) | 'turn' | 'hash'
 }
 
 /** What of a gateway's configuration a side chooses. */
@@ -32,12 +32,12 @@ export async function startRouter(
   { name, config }: RouterSide,
   urls: readonly string[],
 ): Promise<RunningRouter> {
-  if (config === 'rotate')
+  if (config === 'turn' || config === 'hash')
     return startChild({
-      name: 'the rotating proxy',
-      args: ['bench/router/rotating-proxy.ts', ...urls],
+      name: 'the plain proxy',
+      args: ['bench/router/plain-proxy.ts', config, ...urls],
       core: surroundings.isPinned ? TESTED_CORE : undefined,
-      ready: /rotating proxy: (http:\S+)\n/,
+      ready: /plain proxy: (http:\S+)\n/,
     })
   const folder = await mkdtemp(join(surroundings.workFolder, `router-${name.replaceAll(/\W/g, '-')}-`))
   const file = await writeConfig(folder, { ...configOf(surroundings), ...config(urls) })

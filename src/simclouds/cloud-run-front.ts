@@ -104,7 +104,7 @@ export class Front<Container> {
   enter(signal: AbortSignal): Promise<Entry<Container>> {
     this.#counts.requests += 1
     if (signal.aborted) return Promise.resolve('left')
-    const free = this.#waiting.size === 0 ? this.#roomiest() : undefined
+    const free = this.#roomiest()
     if (free !== undefined) return Promise.resolve(this.#occupy(free, signal))
     return this.#hold(signal)
   }

@@ -66,3 +66,26 @@ test('blocks in use are counted once, are never given away, and are found only w
   assert.equal(cache.usage, 0)
   assert.equal(ask(cache, prompt), 48, 'kept as long as nobody needs the place')
 })
+
+test('what is found again takes a place like what is new', () => {
+  const cache = new PrefixCache(4)
+  const prompt = `${text('a', 3)}!`
+  ask(cache, prompt)
+  const other = cache.take([], 16, 1)
+  assert.equal(ask(cache, prompt), undefined, 'three found, one new, and one is taken')
+  other?.release()
+  assert.equal(ask(cache, prompt), 48)
+})
+
+test('who computed the same at the same time has a copy of its own', () => {
+  const cache = new PrefixCache(8)
+  const prompt = `${text('a', 3)}!`
+  const hashes = blockHashes(prompt, undefined)
+  const leases = [cache.take(hashes, tokensOf(prompt), 4), cache.take(hashes, tokensOf(prompt), 4)]
+  for (const lease of leases) lease?.commit(hashes)
+  assert.equal(cache.usage, 1)
+  leases[1]?.release()
+  assert.equal(cache.usage, 0.5)
+  leases[0]?.release()
+  assert.equal(cache.usage, 0)
+})
