@@ -28,7 +28,7 @@ interface Plan {
   readonly warmUpMs: number
   readonly countedMs: number
 }
-const FULL: Plan = { scale: 50, apps: 40, perHour: 6, warmUpMs: 1_500_000, countedMs: 4 * 3_600_000 }
+const FULL: Plan = { scale: 50, apps: 40, perHour: 6, warmUpMs: 1_500_000, countedMs: 2.5 * 3_600_000 }
 const QUICK: Plan = { scale: 100, apps: 20, perHour: 6, warmUpMs: 600_000, countedMs: 3_600_000 }
 
 const COLD = { medianMs: 25_000, sigma: 0.35 }

@@ -28,8 +28,11 @@ const MOST_LEGS = 4
 /** Characters of English for a token, and the output that is expected of a request that sets no limit. */
 const CHARS_PER_TOKEN = 4
 const EXPECTED_OUTPUT = 256
-/** A hedge for a target that may be cold, before its own times are known: beyond any warm first token. */
-const COLD_HEDGE_MS = 2000
+/**
+ * A hedge for a target that may be cold, before its own times are known: after this part of a start. Two seconds of
+ * twenty-five are beyond any warm first token.
+ */
+const COLD_HEDGE_PART = 0.08
 
 /** The targets of an alias in its order of preference. */
 export function targetsOf(deps: Pick<RouteDeps, 'targets'>, alias: Alias): Target[] {
@@ -195,7 +198,9 @@ function hedgeAfter(first: Candidate, second: Candidate, { routing, isStream, no
   if (routing.hedge.percent === 0 || second.coldMs > routing.detourAboveMs) return undefined
   const learnt = first.state.hedgeMs(isStream, nowMs)
   if (!Number.isNaN(learnt)) return Math.max(routing.hedge.minMs, learnt)
-  return first.target.scaling === undefined || !isStream ? undefined : Math.max(routing.hedge.minMs, COLD_HEDGE_MS)
+  const { warmth } = first.state
+  if (warmth === undefined || !isStream) return undefined
+  return Math.max(routing.hedge.minMs, COLD_HEDGE_PART * warmth.startQuantile(0.5))
 }
 
 function nothingLeft(alias: Alias, order: readonly Candidate[]): Refusal {
