@@ -4,6 +4,8 @@ import { WHOLE, impliedLease } from './share.ts'
 
 /** A gateway that was not heard of for this long counts for nothing; what it holds counts as used. */
 export const EXPIRED_MS = 10_000
+/** Clocks of gateways may differ by so much: a window that is over for the ledger may not be for one of them. */
+const CLOCKS_DIFFER_MS = 120_000
 
 /**
  * One exchange, inside of a transaction that nothing else runs beside. What is granted for a counter, over all
@@ -20,11 +22,12 @@ export async function exchange(sql: Sql, clock: LedgerClock, request: ExchangeRe
       replica !== request.replica && seen <= clock.beatMs && clock.beatMs - seen <= EXPIRED_MS,
   )
   const turn = new Turn(tables, request, live)
-  const isNew = request.isJoining || mine === undefined
-  const inherited = isNew && !request.isLeaving ? await turn.join(clock.epochMs) : []
+  const share = turn.share()
+  // What a share is of are the counters that come: those that are there are told, each by itself.
+  const isMore = request.isJoining || mine === undefined || share > request.share
+  const inherited = isMore && !request.isLeaving ? await turn.join(clock.epochMs) : []
   const grants = await turn.reports()
   const wanted = await turn.wanted(clock.epochMs)
-  const share = turn.share()
   if (request.isLeaving) await tables.leave(request.replica)
   else {
     const { replica, run } = request
@@ -54,23 +57,27 @@ class Turn {
     return Math.max(0, Math.min(Math.floor(WHOLE / (this.#live.length + 1)), WHOLE - taken))
   }
 
-  /** Every counter that exists gets a row of this gateway: what it may use of the others needs none. */
+  /** Every counter that exists gets a row of this gateway; what it may use of those to come needs none. */
   async join(epochMs: number): Promise<readonly Inherited[]> {
     const rows: LeaseRow[] = []
     const inherited: Inherited[] = []
-    for (const [counter, leases] of byCounter(await this.#tables.openLeases(epochMs))) {
+    for (const [counter, leases] of byCounter(await this.#tables.openLeases(epochMs - CLOCKS_DIFFER_MS))) {
       const [first] = leases
       if (first === undefined) continue
       const { ends } = first
       const cap = Math.max(...leases.map((lease) => lease.cap))
       const others = this.#others(leases, cap)
       const own = leases.find(({ replica }) => replica === this.#request.replica)
-      // A gateway that was forgotten here still knows its own counters.
-      if (own !== undefined && !this.#request.isJoining) continue
-      // What an earlier process of this gateway held for requests when it was heard of last, it may have used.
+      // What an earlier process or purse held for requests when it was heard of last, it may have used.
       const base = own === undefined ? 0 : own.used + own.open
+      // A process that runs knows its own counters.
+      if (own !== undefined && !this.#request.isJoining) {
+        inherited.push({ counter, endMs: ends, granted: Math.max(0, own.granted - base), others: others.spent + base })
+        continue
+      }
       const fair = Math.floor((cap - others.spent - base) / (this.#live.length === 0 ? 1 : 4 * (this.#live.length + 1)))
-      const granted = Math.max(own?.granted ?? 0, base, Math.min(cap - others.held, base + Math.max(0, fair)))
+      const implied = impliedLease(cap, this.#request.share)
+      const granted = Math.max(own?.granted ?? implied, base, Math.min(cap - others.held, base + Math.max(0, fair)))
       rows.push({ counter, replica: this.#request.replica, holder: '', base, used: base, open: 0, granted, short: 0, cap, ends })
       inherited.push({ counter, endMs: ends, granted: granted - base, others: others.spent + base })
     }

@@ -24,8 +24,8 @@ export class TestLedger {
   }
 }
 
-/** What becomes of an exchange: the answer comes, the answer is lost, or the ledger never hears of it. */
-export type Fate = 'answered' | 'answer-lost' | 'lost'
+/** What becomes of an exchange: the answer comes, comes later, is lost, or the ledger never hears of it. */
+export type Fate = 'answered' | 'late' | 'answer-lost' | 'lost'
 
 export class TestGateway {
   readonly limiter: Limiter
@@ -33,6 +33,7 @@ export class TestGateway {
   offsetMs = 0
   lows = 0
   readonly #ledger: TestLedger
+  #late: (() => void) | undefined
 
   constructor(ledger: TestLedger, replica: string, capacity?: number) {
     this.#ledger = ledger
@@ -45,11 +46,21 @@ export class TestGateway {
   }
 
   async exchange(fate: Fate = 'answered', isLeaving = false): Promise<ExchangeReply | undefined> {
+    this.deliver()
     const { request, told } = this.limiter.report({ isLeaving })
     const reply = fate === 'lost' ? undefined : await this.#ledger.ledger.exchange(structuredClone(request))
-    if (fate === 'answered' && reply !== undefined) this.limiter.apply(reply, told)
-    else this.limiter.failed(told)
+    if (reply === undefined || fate === 'answer-lost') this.limiter.failed(told)
+    else {
+      this.#late = () => this.limiter.apply(reply, told)
+      if (fate === 'answered') this.deliver()
+    }
     return reply
+  }
+
+  /** Hands over the answer that is under way. */
+  deliver(): void {
+    this.#late?.()
+    this.#late = undefined
   }
 
   /** Holds `amount` of each purse of one subject; undefined when there is no room. */
