@@ -14,6 +14,8 @@ import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
 import { type ImageLimits, hasImages, shrink } from '#images/shrink.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
+import { meter } from '#limits/meter.ts'
+import { type LimitDeps, admitHeld, reserve } from '#limits/reserve.ts'
 import { type PolicyDeps, permit as decide, release as decideRelease } from '#policy/permit.ts'
 import { type RecallDeps, isKept, keep, recall } from '#recall/recall.ts'
 import { type RecordDeps, type Recorder, openRecord } from '#record/recorder.ts'
@@ -24,6 +26,8 @@ import { type RouteDeps, choose, targetsOf } from '#route/choose.ts'
 export interface World {
   readonly identity: IdentityDeps
   readonly policy: PolicyDeps
+  /** Undefined where no limit is configured. */
+  readonly limits: LimitDeps | undefined
   readonly profiles: ReadonlyMap<string, GuardProfile>
   readonly vaults: Vaults
   readonly safety: ManagedDeps | undefined
@@ -61,11 +65,19 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const permit = recorder.stageNow('permit', () => decide(world.policy, principal, asked))
   recorder.permitted(permit)
   const whole = recall(world.recall, principal, asked)
+  const alias = known(world.policy.aliases.get(permit.alias))
+  const limits = world.limits
+  const held =
+    limits &&
+    recorder.stageNow('reserve', () =>
+      reserve(limits, { principal, ask: whole, alias: permit.alias, targets: targetsOf(world.route, alias) }),
+    )
+  recorder.reserved(held)
+  admitHeld(held)
   const { ask, images } = hasImages(whole)
     ? await recorder.stage('shrink', () => shrink(world.images, whole))
     : { ask: whole, images: undefined }
   recorder.pictured(images)
-  const alias = known(world.policy.aliases.get(permit.alias))
   const profile = known(world.profiles.get(permit.guardProfile))
 
   const vault = new LazyVault(() => world.vaults.open(principal, conversationOf(ask)))
@@ -123,7 +135,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   )
   recorder.served(answer.target)
 
-  const spoken = screenOutput(answer.batches, profile)
+  const spoken = screenOutput(meter(held, answer.batches), profile)
   const judged = checkAnswer(world.safety, spoken.batches, profile, trip, (said) =>
     recorder.checked(both(verdict, said).safety),
   )
@@ -135,6 +147,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
     target: answer.target.name,
     dropped: answer.dropped,
     isStored,
+    rates: held?.rates,
     sources: passages.map(({ source }) => source),
     serverTiming: recorder.serverTiming(),
     batches: recorder.follow(isStored ? keep(world.recall, principal, { ask, id }, restored) : restored, spoken.found),

@@ -102,7 +102,8 @@ export class Keeper {
     const { request, told } = limiter.report({ isLeaving, isTidying })
     try {
       const reply = await within(store.exchange(request))
-      if (reply.isReplaced) throw new Error(`another gateway goes by the replica id ${limiter.replica}, give each its own data folder`)
+      if (reply.isReplaced)
+        throw new Error(`another gateway goes by the replica id ${limiter.replica}, give each its own data folder`)
       limiter.apply(reply, told)
       this.#exchangedAtEpochMs = limiter.nowEpochMs()
       this.#troubled('')

@@ -56,7 +56,18 @@ export const LEDGER_SCHEMA = [
   'CREATE INDEX IF NOT EXISTS limit_leases_ends ON limit_leases (ends)',
 ] as const
 
-const LEASE_COLUMNS = ['counter', 'replica', 'holder', 'base', 'used', 'open', 'granted', 'short', 'cap', 'ends'] as const
+const LEASE_COLUMNS = [
+  'counter',
+  'replica',
+  'holder',
+  'base',
+  'used',
+  'open',
+  'granted',
+  'short',
+  'cap',
+  'ends',
+] as const
 /** Rows of one statement: 500 of ten values are well below what either database takes. */
 const ROWS_AT_ONCE = 500
 /** Counters that a gateway is told of as wanted, in one exchange. */

@@ -10,11 +10,40 @@ const LIMIT = 60
 const RULE = testRule({ amounts: { tokens: LIMIT } })
 
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('hold'), at: fc.nat(3), subject: fc.nat(5), amount: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(0)) }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('settle'), at: fc.nat(3), part: fc.double({ min: 0, max: 1, noNaN: true }) }) },
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('exchange'), at: fc.nat(3), fate: fc.constantFrom('answered', 'answered', 'late', 'answer-lost', 'lost') }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('hold'),
+      at: fc.nat(3),
+      subject: fc.nat(5),
+      amount: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(0)),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('settle'),
+      at: fc.nat(3),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('exchange'),
+      at: fc.nat(3),
+      fate: fc.constantFrom('answered', 'answered', 'late', 'answer-lost', 'lost'),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance'), ms: fc.integer({ min: 100, max: 15_000 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('jump'), at: fc.nat(3), ms: fc.constantFrom(-60_000, -5000, 5000, 60_000, 0) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('jump'),
+      at: fc.nat(3),
+      ms: fc.constantFrom(-60_000, -5000, 5000, 60_000, 0),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('vanish', 'restart', 'leave'), at: fc.nat(3) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('join') }) },
 ) as fc.Arbitrary<Step>
@@ -31,7 +60,8 @@ type Step =
 /** Gateways that come, go and lose what they say, and what all of them have really used. */
 class Model {
   readonly ledger = new TestLedger()
-  readonly gateways: { readonly gateway: TestGateway; readonly name: string; readonly holds: (readonly Hold[])[] }[] = []
+  readonly gateways: { readonly gateway: TestGateway; readonly name: string; readonly holds: (readonly Hold[])[] }[] =
+    []
   /** What gateways that are gone used, by counter. */
   readonly gone = new Map<string, number>()
   /** Used and held, as far as the ledger had heard of it. */

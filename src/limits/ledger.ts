@@ -18,8 +18,7 @@ export async function exchange(sql: Sql, clock: LedgerClock, request: ExchangeRe
   if (mine !== undefined && mine.run !== request.run && !request.isJoining) return REPLACED
   // A reboot sets the beat back: what was seen later than now is not seen.
   const live = replicas.filter(
-    ({ replica, seen }) =>
-      replica !== request.replica && seen <= clock.beatMs && clock.beatMs - seen <= EXPIRED_MS,
+    ({ replica, seen }) => replica !== request.replica && seen <= clock.beatMs && clock.beatMs - seen <= EXPIRED_MS,
   )
   const turn = new Turn(tables, request, live)
   const share = turn.share()
@@ -78,7 +77,18 @@ class Turn {
       const fair = Math.floor((cap - others.spent - base) / (this.#live.length === 0 ? 1 : 4 * (this.#live.length + 1)))
       const implied = impliedLease(cap, this.#request.share)
       const granted = Math.max(own?.granted ?? implied, base, Math.min(cap - others.held, base + Math.max(0, fair)))
-      rows.push({ counter, replica: this.#request.replica, holder: '', base, used: base, open: 0, granted, short: 0, cap, ends })
+      rows.push({
+        counter,
+        replica: this.#request.replica,
+        holder: '',
+        base,
+        used: base,
+        open: 0,
+        granted,
+        short: 0,
+        cap,
+        ends,
+      })
       inherited.push({ counter, endMs: ends, granted: granted - base, others: others.spent + base })
     }
     await this.#tables.putLeases(rows)

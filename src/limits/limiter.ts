@@ -163,7 +163,10 @@ export class Limiter {
   }
 
   /** What the ledger is to be told next. Leases that are given up are given up from now on. */
-  report({ isLeaving = false, isTidying = false } = {}): { readonly request: ExchangeRequest; readonly told: readonly Account[] } {
+  report({ isLeaving = false, isTidying = false } = {}): {
+    readonly request: ExchangeRequest
+    readonly told: readonly Account[]
+  } {
     const told = [...this.#dirty].slice(0, isLeaving ? undefined : MAX_REPORTED)
     for (const account of told) {
       this.#dirty.delete(account)

@@ -1,5 +1,13 @@
 import type { Ask } from '#contract/ask.ts'
-import type { LimitAmounts, LimitTally, LimitUnit, LimitUse, RateNote, RateNotes, Reservation } from '#contract/limit.ts'
+import type {
+  LimitAmounts,
+  LimitTally,
+  LimitUnit,
+  LimitUse,
+  RateNote,
+  RateNotes,
+  Reservation,
+} from '#contract/limit.ts'
 import type { Principal } from '#contract/principal.ts'
 import type { Refusal } from '#contract/refusal.ts'
 import type { Target } from '#contract/target.ts'
@@ -151,8 +159,7 @@ export class Held implements Reservation {
   }
 
   #note(): void {
-    for (const { purse, amount } of this.#facts.holds)
-      this.#most[purse.unit] = Math.max(this.#most[purse.unit], amount)
+    for (const { purse, amount } of this.#facts.holds) this.#most[purse.unit] = Math.max(this.#most[purse.unit], amount)
   }
 }
 

@@ -32,6 +32,7 @@ function entry(changes: Partial<Entry> = {}): Entry {
     traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
     atEpochMs: AT,
     images: undefined,
+    limits: undefined,
     ms: 20.5,
     firstContentMs: 12,
     outcome: 'answered',

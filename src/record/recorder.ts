@@ -4,6 +4,7 @@ import type { ContextAnswer, Receipt } from '#contract/context.ts'
 import { type Crossing, type Trip } from '#contract/crossing.ts'
 import type { Attempt, Entry, EntryPolicy, EntrySafety, ImageTally, Outcome, StageTime } from '#contract/entry.ts'
 import { type Batch, type Event, NO_USAGE, type Usage, isContent } from '#contract/event.ts'
+import type { LimitTally, Reservation } from '#contract/limit.ts'
 import type { Permit, Release } from '#contract/permit.ts'
 import { type Place, placeName } from '#contract/place.ts'
 import type { Principal } from '#contract/principal.ts'
@@ -80,6 +81,7 @@ export class Recorder {
   #found: FindingCount[] = []
   #safety: EntrySafety = NOT_ASKED
   #images: ImageTally | undefined
+  #reservation: Reservation | undefined
   #receipt: Receipt | undefined
   #remote: readonly StageTime[] = []
   #target: Target | undefined
@@ -143,6 +145,11 @@ export class Recorder {
 
   pictured(images: ImageTally | undefined): void {
     this.#images = images
+  }
+
+  /** What limits hold for the request: settled with its entry, however it ends. */
+  reserved(reservation: Reservation | undefined): void {
+    this.#reservation = reservation
   }
 
   checked(safety: EntrySafety): void {
@@ -268,7 +275,13 @@ export class Recorder {
   }
 
   async #write(outcome: Outcome, status: number, code: string): Promise<void> {
-    const entry = this.#entry(outcome, status, code)
+    let entry: Entry
+    try {
+      entry = this.#entry(outcome, status, code)
+    } finally {
+      // Settled with the entry, unless a fault of ours kept it from being made.
+      this.#reservation?.settle(undefined)
+    }
     try {
       // A digest whose key could be lost would say nothing.
       if (this.#deps.digests.pending !== undefined) await this.#deps.digests.pending
@@ -287,13 +300,14 @@ export class Recorder {
     const { trip } = this.#call
     const { usage, usageEstimated } = this.#usageSoFar()
     const crossings = trip.crossings.map(settled)
+    const cost = { egressMicroUsd: egressCost(crossings), modelMicroUsd: modelCost(this.#target, usage) }
     const name = this.#permit?.logging === 'pseudonymous' ? this.#pseudonym : (value: string): string => value
     return {
       alias: this.#ask?.alias ?? '',
       atEpochMs: this.#startedEpochMs,
       attempts: this.attempts,
       code,
-      cost: { egressMicroUsd: egressCost(crossings), modelMicroUsd: modelCost(this.#target, usage) },
+      cost,
       crossings,
       dialect: this.#call.dialect,
       digests: { answer: this.#answer?.digest('hex') ?? '', prompt: this.#promptDigest },
@@ -302,6 +316,7 @@ export class Recorder {
       id: trip.requestId,
       images: this.#images,
       lag: lagOf(this.stages),
+      limits: this.#settle(cost.modelMicroUsd + cost.egressMicroUsd, usage, usageEstimated),
       model: this.#target?.model ?? '',
       ms: round(performance.now() - this.#started),
       outcome,
@@ -320,6 +335,19 @@ export class Recorder {
       usage,
       usageEstimated,
     }
+  }
+
+  /** Counts what the request came to; a request that nobody was asked about and nothing was paid for counts for nothing. */
+  #settle(costMicroUsd: number, usage: Usage, isEstimated: boolean): LimitTally | undefined {
+    const microUsd = costMicroUsd + this.#safety.microUsd
+    const outputTokens = usage.output + usage.reasoning
+    return this.#reservation?.settle({
+      isCounted: this.attempts.length > 0 || microUsd > 0,
+      tokens: usage.input + usage.cachedRead + usage.cachedWrite + outputTokens,
+      outputTokens,
+      microUsd,
+      isEstimated,
+    })
   }
 
   /** A name that only the holder of the tenant's key can link to the caller. */

@@ -24,10 +24,12 @@ import {
   rotated,
   shownKey,
 } from '#bin/key-operations.ts'
+import type { LimitsWorld } from '#bin/limits-world.ts'
 import type { Recent } from '#bin/recent.ts'
 import { type Operation, authorize, isWatcher, operationOf } from './access.ts'
 import { json } from './answers.ts'
 import { askerOf } from './asker.ts'
+import { shownLimits } from './limits.ts'
 
 export interface ApiDeps {
   readonly world: () => World
@@ -38,6 +40,8 @@ export interface ApiDeps {
   readonly startedEpochMs: number
   /** Reason why the plane is not ready, or undefined. */
   readonly notReady: () => string | undefined
+  /** Counters of limits; undefined without rules. */
+  readonly limits: () => LimitsWorld | undefined
   readonly reload: () => { readonly atEpochMs: number; readonly problem: string }
   /** The audit log: how far it is signed. */
   readonly trail: Trail
@@ -84,6 +88,7 @@ const HANDLERS: Readonly<Record<Operation, Handler>> = {
     await stores.changeKeys(actorOf(asker), (keys) => revoked(keys, id))
     return json(shownOne(stores, id))
   },
+  'GET /admin/v1/limits': ({ limits }, { request }) => json(shownLimits(limits(), limitOf(request), Date.now())),
   'GET /admin/v1/denied': ({ stores }) => json({ denied: stores.denied.entries }),
   'POST /admin/v1/denied': async ({ stores }, { request, asker }) => {
     const entry = newDenial(readInput(NewDenial, await bodyOf(request)), Date.now())
