@@ -41,8 +41,8 @@ export class FileStore implements LedgerStore {
     try {
       const said = Promise.race([once(worker, 'message', { signal }), exited(worker, waiting.signal)])
       worker.postMessage(message)
-      const [first]: readonly unknown[] = await said
-      return first as Said
+      const reply: readonly unknown[] = await said
+      return reply[0] as Said
     } catch (error) {
       await this.#end()
       const isLate = error instanceof Error && error.name === 'AbortError'

@@ -135,7 +135,9 @@ class Turn {
     const base = own === undefined ? 0 : isSame ? own.base : own.used + own.open
     const used = Math.max(base + report.used, isSame ? own.used : 0)
     const others = this.#others(leases, limit)
-    const kept = Math.max(base + report.keep, used + open)
+    // A purse that comes after another one of this gateway has no more than that one left.
+    const most = own === undefined || isSame ? Number.POSITIVE_INFINITY : own.granted
+    const kept = Math.max(Math.min(base + report.keep, most), used + open)
     const granted = Math.max(kept, Math.min(base + report.want, limit - others.held))
     const short = report.need === 0 ? 0 : Math.max(0, used + open + report.need - granted)
     return {

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import type { LimitUnit } from '#contract/limit.ts'
+import { Lru } from '#kit/lru.ts'
 import { Accounts } from './accounts.ts'
 import type { ExchangeReply, ExchangeRequest, Inherited, Report } from './exchange.ts'
 import { KEPT_MS } from './ledger-tables.ts'
@@ -48,8 +49,8 @@ export class Limiter {
   readonly #onLow: () => void
   readonly #accounts: Accounts
   readonly #purses = new Map<string, { readonly account: Account; readonly purse: Purse }>()
-  /** What the ledger told of counters that have no purse here. */
-  readonly #inherited = new Map<string, Inherited>()
+  /** What is known of counters that have no purse here: the ledger told it, or the purse was forgotten. */
+  readonly #inherited: Lru<string, Inherited>
   /** Counters without a purse that others want: their lease goes back. */
   readonly #yields = new Map<string, number>()
   #dirty = new Set<Account>()
@@ -65,11 +66,12 @@ export class Limiter {
     this.replica = replica
     this.nowEpochMs = nowEpochMs
     this.#onLow = onLow
+    this.#inherited = new Lru(2 * capacity)
     this.#accounts = new Accounts(capacity, {
       nowEpochMs,
       onForgotten: (account) => {
         this.#dirty.delete(account)
-        for (const { counter } of account.purses) this.#purses.delete(counter)
+        for (const purse of account.purses) this.#forgotten(purse, account.span.endMs)
       },
     })
   }
@@ -211,7 +213,6 @@ export class Limiter {
   sweep(): void {
     const before = this.nowEpochMs() - KEPT_MS
     this.#accounts.forget(({ span }) => span.endMs < before)
-    for (const [counter, { endMs }] of this.#inherited) if (endMs < before) this.#inherited.delete(counter)
   }
 
   #pursesOf(account: Account, before: readonly Purse[]): readonly Purse[] {
@@ -253,6 +254,11 @@ export class Limiter {
     }
     this.#purses.set(counter, { account, purse })
     return purse
+  }
+
+  #forgotten({ counter, granted, used, others }: Purse, endMs: number): void {
+    this.#purses.delete(counter)
+    this.#inherited.set(counter, { counter, endMs, granted: Math.max(0, granted - used), others: others + used })
   }
 
   #renew(account: Account, rule: LimitRule): void {
