@@ -43,6 +43,8 @@ export interface ExchangeRequest {
   readonly isLeaving: boolean
   /** Windows that are long over may be forgotten. */
   readonly isTidying: boolean
+  /** What gateways that have vanished hold is given back: somebody knows that they will use nothing any more. */
+  readonly isReclaiming: boolean
   readonly reports: readonly Report[]
 }
 

@@ -1,5 +1,5 @@
 import type { LedgerStore } from './exchange.ts'
-import type { Limiter } from './limiter.ts'
+import type { ExchangeAims, Limiter } from './limiter.ts'
 
 export interface KeeperOptions {
   readonly limiter: Limiter
@@ -65,12 +65,23 @@ export class Keeper {
     this.#schedule(this.#trouble === '' ? SOON_MS : EVERY_MS)
   }
 
+  /**
+   * Gives back what gateways hold that were not heard of for ten seconds.
+   * @throws when the store can not be used.
+   */
+  async reclaim(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+    await this.#exchange({ isReclaiming: true })
+    if (this.#trouble !== '') throw new Error(this.#trouble)
+    this.soon()
+  }
+
   /** Tells the last of it and gives back what is held. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
     await this.#running
-    if (this.#options.limiter.isJoined && this.#trouble === '') await this.#exchange(true)
+    if (this.#options.limiter.isJoined && this.#trouble === '') await this.#exchange({ isLeaving: true })
     await this.#options.store.close()
   }
 
@@ -88,18 +99,18 @@ export class Keeper {
     }, inMs).unref()
   }
 
-  #exchange(isLeaving = false): Promise<void> {
-    this.#running ??= this.#tell(isLeaving).finally(() => {
+  #exchange(aims: ExchangeAims = {}): Promise<void> {
+    this.#running ??= this.#tell(aims).finally(() => {
       this.#running = undefined
       this.#schedule(EVERY_MS)
     })
     return this.#running
   }
 
-  async #tell(isLeaving: boolean): Promise<void> {
+  async #tell(aims: ExchangeAims): Promise<void> {
     const { limiter, store } = this.#options
     const isTidying = performance.now() - this.#tidiedMs > TIDY_MS
-    const { request, told } = limiter.report({ isLeaving, isTidying })
+    const { request, told } = limiter.report({ ...aims, isTidying })
     try {
       const reply = await within(store.exchange(request))
       if (reply.isReplaced)

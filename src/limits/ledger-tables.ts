@@ -104,6 +104,14 @@ export class LedgerTables {
     await this.#sql.all('DELETE FROM limit_replicas WHERE replica = ?', [replica])
   }
 
+  /** What gateways other than these hold is given back. */
+  async reclaim(live: readonly string[]): Promise<void> {
+    await this.#sql.all(
+      `UPDATE limit_leases SET granted = used + open, short = 0 WHERE replica NOT IN (${live.map(() => '?').join(', ')})`,
+      live,
+    )
+  }
+
   async openLeases(epochMs: number): Promise<readonly LeaseRow[]> {
     return (await this.#sql.all(`SELECT ${LEASE_COLUMNS.join(', ')} FROM limit_leases WHERE ends > ?`, [epochMs])).map(
       leaseRow,

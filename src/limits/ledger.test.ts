@@ -133,7 +133,7 @@ class Model {
       one.gateway.deliver()
       for (const holds of one.holds.splice(0)) one.gateway.settle(holds, 0)
       await this.exchange(one.gateway, 'answered')
-      await one.gateway.exchange('answered', true)
+      await one.gateway.exchange('answered', { isLeaving: true })
     }
     for (const { purses } of one.gateway.limiter.accounts()) {
       for (const purse of purses) {

@@ -20,6 +20,7 @@ export async function exchange(sql: Sql, clock: LedgerClock, request: ExchangeRe
   const live = replicas.filter(
     ({ replica, seen }) => replica !== request.replica && seen <= clock.beatMs && clock.beatMs - seen <= EXPIRED_MS,
   )
+  if (request.isReclaiming) await tables.reclaim([request.replica, ...live.map(({ replica }) => replica)])
   const turn = new Turn(tables, request, live)
   const share = turn.share()
   // What a share is of are the counters that come: those that are there are told, each by itself.

@@ -48,7 +48,7 @@ test('a gateway that is alone never refuses while something is left, and always 
           held = rest
         } else if (kind === 'restart') {
           for (const holds of held.splice(0)) one.settle(holds, 0)
-          await one.exchange('answered', true)
+          await one.exchange('answered', { isLeaving: true })
           one = ledger.gateway('one')
           await one.exchange()
         } else await one.exchange(kind === 'exchange' ? 'answered' : (kind as 'answer-lost' | 'lost'))
@@ -153,10 +153,31 @@ test('a gateway that vanishes: what it held counts as used, until it comes back 
   assert.equal(left + used + claimed, 100)
 })
 
+test('what somebody who vanished held is given back when it is said that they are gone for good', async () => {
+  const { ledger, one } = await alone()
+  assert.ok(one.use(MINUTE, 's', 10))
+  await one.exchange()
+  ledger.advance(11_000)
+  const next = ledger.gateway('next')
+  await next.exchange()
+  assert.equal(next.use(MINUTE, 's', 1), false)
+  await next.exchange('answered', { isReclaiming: true })
+  assert.ok(next.use(MINUTE, 's', 90))
+  assert.equal(next.use(MINUTE, 's', 1), false)
+})
+
+test('what a gateway that lives holds is not given back', async () => {
+  const { one, other } = await two()
+  assert.ok(other.hold(MINUTE, 's', 50))
+  await other.exchange()
+  await one.exchange('answered', { isReclaiming: true })
+  assert.equal(one.use(MINUTE, 's', 51), false)
+})
+
 test('one that ends in order gives back all of it at once', async () => {
   const { one, other } = await two()
   assert.ok(other.use(MINUTE, 's', 10))
-  await other.exchange('answered', true)
+  await other.exchange('answered', { isLeaving: true })
   await one.exchange()
   assert.ok(one.use(MINUTE, 's', 50))
   await one.exchange()

@@ -18,6 +18,9 @@ export interface LimiterOptions {
   readonly capacity?: number
 }
 
+/** What an exchange is for, beside telling what was used. */
+export type ExchangeAims = Partial<Pick<ExchangeRequest, 'isLeaving' | 'isTidying' | 'isReclaiming'>>
+
 /** How much of one unit a request is likely to need: what is sure, and a guess that a small limit cuts short. */
 export interface Need {
   readonly sure: number
@@ -165,10 +168,8 @@ export class Limiter {
   }
 
   /** What the ledger is to be told next. Leases that are given up are given up from now on. */
-  report({ isLeaving = false, isTidying = false } = {}): {
-    readonly request: ExchangeRequest
-    readonly told: readonly Account[]
-  } {
+  report(aims: ExchangeAims = {}): { readonly request: ExchangeRequest; readonly told: readonly Account[] } {
+    const { isLeaving = false, isTidying = false, isReclaiming = false } = aims
     const told = [...this.#dirty].slice(0, isLeaving ? undefined : MAX_REPORTED)
     for (const account of told) {
       this.#dirty.delete(account)
@@ -179,8 +180,8 @@ export class Limiter {
     // Purses that wait for the next exchange were made with the share before.
     if (this.#dirty.size === 0) this.#shareInUse = this.#share
     const { replica, run } = this
-    const isJoining = !this.#isJoined
-    return { request: { replica, run, share: this.#shareInUse, isJoining, isLeaving, isTidying, reports }, told }
+    const own = { replica, run, share: this.#shareInUse, isJoining: !this.#isJoined }
+    return { request: { ...own, isLeaving, isTidying, isReclaiming, reports }, told }
   }
 
   /** What the ledger answered. */

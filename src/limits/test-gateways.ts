@@ -1,6 +1,6 @@
 import type { LimitUnit } from '#contract/limit.ts'
 import type { ExchangeReply } from './exchange.ts'
-import { type Hold, Limiter } from './limiter.ts'
+import { type ExchangeAims, type Hold, Limiter } from './limiter.ts'
 import type { LimitRule } from './rule.ts'
 import { type SqliteLedger, openSqliteLedger } from './sqlite.ts'
 
@@ -45,9 +45,9 @@ export class TestGateway {
     })
   }
 
-  async exchange(fate: Fate = 'answered', isLeaving = false): Promise<ExchangeReply | undefined> {
+  async exchange(fate: Fate = 'answered', aims: ExchangeAims = {}): Promise<ExchangeReply | undefined> {
     this.deliver()
-    const { request, told } = this.limiter.report({ isLeaving })
+    const { request, told } = this.limiter.report(aims)
     const reply = fate === 'lost' ? undefined : await this.#ledger.ledger.exchange(structuredClone(request))
     if (reply === undefined || fate === 'answer-lost') this.limiter.failed(told)
     else {

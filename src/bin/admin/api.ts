@@ -89,6 +89,18 @@ const HANDLERS: Readonly<Record<Operation, Handler>> = {
     return json(shownOne(stores, id))
   },
   'GET /admin/v1/limits': ({ limits }, { request }) => json(shownLimits(limits(), limitOf(request), Date.now())),
+  'POST /admin/v1/limits/reclaim': async (deps, { asker }) => {
+    const world = deps.limits()
+    if (world === undefined) throw new CannotDo('there is no limit, so nothing is held')
+    const problem = await world.keeper.reclaim().then(
+      () => '',
+      (error: unknown) => (error instanceof Error ? error.message : ''),
+    )
+    const outcome = problem === '' ? 'done' : 'failed'
+    note(deps, { kind: 'config', action: 'reclaimed', actor: actorOf(asker), subjectId: 'limits', outcome, detail: {} })
+    if (problem !== '') throw new CannotDo(`the store of limits can not be used: ${problem}`)
+    return json(shownLimits(world, MAX_LISTED, Date.now()))
+  },
   'GET /admin/v1/denied': ({ stores }) => json({ denied: stores.denied.entries }),
   'POST /admin/v1/denied': async ({ stores }, { request, asker }) => {
     const entry = newDenial(readInput(NewDenial, await bodyOf(request)), Date.now())
@@ -140,8 +152,14 @@ function isLooking(operation: Operation): boolean {
 /** Somebody tried to change keys or the deny list, or to read an entry, without the role. Pages that look are no event. */
 function noteRefusal(deps: ApiDeps, operation: Operation, asker: Principal, id: string): void {
   if (isLooking(operation)) return
-  const kind = operation.includes('/keys') ? 'key' : operation.includes('/denied') ? 'deny' : 'audit-read'
+  const kind = kindOf(operation)
   note(deps, { kind, action: 'tried', actor: actorOf(asker), subjectId: id, outcome: 'refused', detail: { operation } })
+}
+
+function kindOf(operation: Operation): AdminEvent['kind'] {
+  if (operation.includes('/keys')) return 'key'
+  if (operation.includes('/denied')) return 'deny'
+  return operation.includes('/limits') ? 'config' : 'audit-read'
 }
 
 function note({ onAdminEvent }: ApiDeps, event: Omit<AdminEvent, 'atEpochMs'>): void {

@@ -41,6 +41,9 @@ export function openApi(): object {
           { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } },
         ]),
       },
+      '/admin/v1/limits/reclaim': {
+        post: operation('Gives back what gateways hold that have vanished for good.'),
+      },
       '/admin/v1/denied': {
         get: operation('The deny list.'),
         post: operation('Turns a person, an application, a token or a key away at once.', [], NEW_DENIAL, '201'),
