@@ -101,7 +101,10 @@ test('a start goes on without a store, in a few seconds at most, and lets nothin
   assert.equal(lost.use(1), false)
   assert.deepEqual(lost.troubles, ['gone'])
   await lost.keeper.close()
-  assert.equal(lost.store.requests.some(({ isLeaving }) => isLeaving), false)
+  assert.equal(
+    lost.store.requests.some(({ isLeaving }) => isLeaving),
+    false,
+  )
   const startMs = performance.now()
   const hanging = await started('hangs')
   const tookMs = performance.now() - startMs

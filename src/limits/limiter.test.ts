@@ -73,7 +73,10 @@ test('several purses: all or none', async () => {
     const account = one.limiter.accountOf({ rule, subject: 's' })
     return account.purses.map((purse): Hold => ({ account, purse, amount: purse.unit === 'requests' ? 1 : 11 }))
   })
-  assert.deepEqual(one.limiter.hold(holds).map(({ account }) => account.rule.name), ['narrow'])
+  assert.deepEqual(
+    one.limiter.hold(holds).map(({ account }) => account.rule.name),
+    ['narrow'],
+  )
   for (const { account, purse } of holds) assert.deepEqual([account.open, purse.reserved], [0, 0])
 })
 

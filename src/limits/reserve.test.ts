@@ -82,24 +82,42 @@ test('no rule applies: nothing is held', async () => {
 test('what is settled is what was really used, once, and nothing stays held', async () => {
   const from = await deps(testRule({ amounts: { requests: 10, tokens: 10_000, microUsd: 1e6 } }))
   const one = held(from)
-  assert.deepEqual(state(from), [[1, 0], [200, 0], [1200, 0]])
+  assert.deepEqual(state(from), [
+    [1, 0],
+    [200, 0],
+    [1200, 0],
+  ])
   const tally = one.settle(USE)
   assert.deepEqual(tally, {
     reserved: { microUsd: 1200, requests: 1, tokens: 200 },
     rules: ['r'],
     settled: { microUsd: 1235, requests: 1, tokens: 300 },
   })
-  assert.deepEqual(state(from), [[0, 1], [0, 300], [0, 1235]])
+  assert.deepEqual(state(from), [
+    [0, 1],
+    [0, 300],
+    [0, 1235],
+  ])
   assert.equal(one.settle(undefined), tally)
-  assert.deepEqual(state(from), [[0, 1], [0, 300], [0, 1235]])
+  assert.deepEqual(state(from), [
+    [0, 1],
+    [0, 300],
+    [0, 1235],
+  ])
 })
 
 test('a request that nothing was paid for is released wholly; one that nobody knows the end of counts as it was held', async () => {
   const from = await deps(testRule({ amounts: { requests: 10, tokens: 10_000 } }))
   held(from).settle({ ...USE, isCounted: false })
-  assert.deepEqual(state(from), [[0, 0], [0, 0]])
+  assert.deepEqual(state(from), [
+    [0, 0],
+    [0, 0],
+  ])
   held(from).settle(undefined)
-  assert.deepEqual(state(from), [[0, 1], [0, 200]])
+  assert.deepEqual(state(from), [
+    [0, 1],
+    [0, 200],
+  ])
 })
 
 test('negative and absurd usage of a target counts as nothing, or as the most that is believed', async () => {

@@ -7,7 +7,16 @@ import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { createKey } from '#identity/key.ts'
 import { asList, asRecord, parseJson } from '#kit/json.ts'
-import { type ConfigDraft, type Plane, type PlaneOptions, chat, errorOf, eventually, post, withPlane } from '../plane.ts'
+import {
+  type ConfigDraft,
+  type Plane,
+  type PlaneOptions,
+  chat,
+  errorOf,
+  eventually,
+  post,
+  withPlane,
+} from '../plane.ts'
 
 /** A plane with these rules. */
 function limited(rules: readonly object[], more: (config: ConfigDraft) => void = () => undefined): PlaneOptions {
@@ -50,27 +59,30 @@ async function makeAdmin(plane: Plane): Promise<{ readonly adminKey: string }> {
 }
 
 test('requests are counted down in the headers, and the one too many is told when to come back', async () => {
-  await withPlane(limited([{ name: 'few', per: 'caller', window: 'day', requests: 2, tokens: 100_000 }]), async (plane) => {
-    const first = await ask(plane)
-    assert.equal(first.status, 200)
-    assert.equal(first.headers.get('x-ratelimit-limit-requests'), '2')
-    assert.equal(first.headers.get('x-ratelimit-remaining-requests'), '1')
-    assert.equal(first.headers.get('x-ratelimit-limit-tokens'), '100000')
-    assert.match(first.headers.get('x-ratelimit-reset-requests') ?? '', /^(\d+h)?(\d+m)?\d+s$/)
-    assert.match(first.headers.get('server-timing') ?? '', /reserve;dur=/)
-    assert.equal((await ask(plane)).headers.get('x-ratelimit-remaining-requests'), '0')
-    const third = await ask(plane)
-    assert.equal(third.status, 429)
-    const { code, message } = errorOf(third)
-    assert.equal(code, 'LIMIT_RATE')
-    assert.match(message, /^rule `few` allows 2 requests a day, and too little of it is left, try again in \d+ s$/)
-    const retryS = Number(third.headers.get('retry-after'))
-    assert.ok(retryS >= 1 && retryS <= 86_400)
-    assert.equal(third.headers.get('x-should-retry'), retryS > 60 ? 'false' : null)
-    // Somebody else has their own.
-    const other = await post(plane.url, '/v1/chat/completions', plane.keyOf('restricted'), chat('hello'))
-    assert.equal(other.status, 200)
-  })
+  await withPlane(
+    limited([{ name: 'few', per: 'caller', window: 'day', requests: 2, tokens: 100_000 }]),
+    async (plane) => {
+      const first = await ask(plane)
+      assert.equal(first.status, 200)
+      assert.equal(first.headers.get('x-ratelimit-limit-requests'), '2')
+      assert.equal(first.headers.get('x-ratelimit-remaining-requests'), '1')
+      assert.equal(first.headers.get('x-ratelimit-limit-tokens'), '100000')
+      assert.match(first.headers.get('x-ratelimit-reset-requests') ?? '', /^(\d+h)?(\d+m)?\d+s$/)
+      assert.match(first.headers.get('server-timing') ?? '', /reserve;dur=/)
+      assert.equal((await ask(plane)).headers.get('x-ratelimit-remaining-requests'), '0')
+      const third = await ask(plane)
+      assert.equal(third.status, 429)
+      const { code, message } = errorOf(third)
+      assert.equal(code, 'LIMIT_RATE')
+      assert.match(message, /^rule `few` allows 2 requests a day, and too little of it is left, try again in \d+ s$/)
+      const retryS = Number(third.headers.get('retry-after'))
+      assert.ok(retryS >= 1 && retryS <= 86_400)
+      assert.equal(third.headers.get('x-should-retry'), retryS > 60 ? 'false' : null)
+      // Somebody else has their own.
+      const other = await post(plane.url, '/v1/chat/completions', plane.keyOf('restricted'), chat('hello'))
+      assert.equal(other.status, 200)
+    },
+  )
 })
 
 test('what is settled is what the entry says, and nothing stays reserved', async () => {
@@ -92,7 +104,10 @@ test('what is settled is what the entry says, and nothing stays reserved', async
     const byUnit = new Map(shown.map((row) => [row['unit'], row]))
     assert.equal(byUnit.get('tokens')?.['spent'], tokens)
     assert.equal(byUnit.get('usd')?.['spent'], microUsd / 1e6)
-    assert.deepEqual(shown.map((row) => row['reserved']), [0, 0, 0])
+    assert.deepEqual(
+      shown.map((row) => row['reserved']),
+      [0, 0, 0],
+    )
   })
 })
 
@@ -158,7 +173,10 @@ test('a rule that cuts ends an answer when nothing is left, without a false end;
       assert.deepEqual([entry.outcome, entry.code], cutOff ? ['refused', 'LIMIT_RATE'] : ['answered', ''])
       assert.ok((entry.limits?.settled.tokens ?? 0) > 700)
       assert.equal(errorOf(await ask(plane)).code, 'LIMIT_RATE')
-      assert.deepEqual((await counters(plane)).map((row) => row['reserved']), [0])
+      assert.deepEqual(
+        (await counters(plane)).map((row) => row['reserved']),
+        [0],
+      )
     })
   }
 })

@@ -52,7 +52,11 @@ function pause(ms: number): Promise<void> {
 }
 
 /** Uses all that it can get in `rounds` exchanges. */
-async function drain(path: string, replica: string, rounds: number): Promise<{ readonly used: number; readonly replicas: number }> {
+async function drain(
+  path: string,
+  replica: string,
+  rounds: number,
+): Promise<{ readonly used: number; readonly replicas: number }> {
   const limiter = new Limiter({ replica, nowEpochMs: Date.now })
   const store = new FileStore(path)
   let used = 0

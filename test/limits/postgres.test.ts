@@ -71,7 +71,10 @@ async function startServer(programs: string): Promise<{ readonly url: string; re
   const user = process.getuid?.() === 0 ? await idsOf('postgres') : {}
   if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid)
   const data = join(folder, 'data')
-  await run(join(programs, 'initdb'), ['-D', data, '-U', 'limits', '--auth=trust', '--no-sync'], { ...user, cwd: folder })
+  await run(join(programs, 'initdb'), ['-D', data, '-U', 'limits', '--auth=trust', '--no-sync'], {
+    ...user,
+    cwd: folder,
+  })
   const port = await freePort()
   const child = spawn(
     join(programs, 'postgres'),

@@ -7,7 +7,11 @@ import { testRule } from '#limits/test-gateways.ts'
 const [path = '', replica = '', pauseMs = '0'] = process.argv.slice(2)
 const rule = testRule({ window: 'month', amounts: { requests: 10_000 } })
 const limiter: Limiter = new Limiter({ replica, nowEpochMs: Date.now, onLow: () => keeper.soon() })
-const keeper = new Keeper({ limiter, store: new FileStore(path), onTrouble: (problem) => say(`trouble ${problem ?? ''}`) })
+const keeper = new Keeper({
+  limiter,
+  store: new FileStore(path),
+  onTrouble: (problem) => say(`trouble ${problem ?? ''}`),
+})
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`)
