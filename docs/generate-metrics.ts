@@ -10,6 +10,7 @@ export function metricsPage(): string {
     auditSigned: () => 1,
     auditCosigned: () => 1,
     witnessAges: () => [['witness', 1]],
+    limitStores: () => [['file', 1]],
     auditShipped: () => [['s3-object-lock', 1]],
   })
   metrics.entry(SAMPLE_ENTRY)

@@ -27,6 +27,11 @@ export const SAMPLE_ENTRY: Entry = {
   traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
   atEpochMs: 1_795_564_800_000,
   ms: 1120.5,
+  limits: {
+    reserved: { microUsd: 1200, requests: 1, tokens: 1060 },
+    rules: ['per-caller'],
+    settled: { microUsd: 300, requests: 1, tokens: 220 },
+  },
   images: { bytesIn: 3_145_728, bytesOut: 204_800, count: 1, shrunk: 1 },
   firstContentMs: 218.25,
   outcome: 'failed',

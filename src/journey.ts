@@ -15,6 +15,8 @@ import { LazyVault, type Vaults } from '#guard/vault.ts'
 import { type IdentityDeps, identify } from '#identity/identify.ts'
 import { type ImageLimits, hasImages, shrink } from '#images/shrink.ts'
 import { type InferDeps, infer } from '#infer/infer.ts'
+import { meter } from '#limits/meter.ts'
+import { type LimitDeps, admitHeld, reserve } from '#limits/reserve.ts'
 import { type PolicyDeps, permit as decide, release as decideRelease } from '#policy/permit.ts'
 import { type RecallDeps, isKept, keep, recall } from '#recall/recall.ts'
 import { type RecordDeps, type Recorder, openRecord } from '#record/recorder.ts'
@@ -25,6 +27,8 @@ import { type RouteDeps, choose, foresee, targetsOf } from '#route/choose.ts'
 export interface World {
   readonly identity: IdentityDeps
   readonly policy: PolicyDeps
+  /** Undefined where no limit is configured. */
+  readonly limits: LimitDeps | undefined
   readonly profiles: ReadonlyMap<string, GuardProfile>
   readonly vaults: Vaults
   readonly safety: ManagedDeps | undefined
@@ -63,11 +67,19 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   const permit = recorder.stageNow('permit', () => decide(world.policy, principal, received))
   recorder.permitted(permit)
   const whole = recall(world.recall, principal, received)
+  const alias = known(world.policy.aliases.get(permit.alias))
+  const limits = world.limits
+  const held =
+    limits &&
+    recorder.stageNow('reserve', () =>
+      reserve(limits, { principal, ask: whole, alias: permit.alias, targets: targetsOf(world.route, alias) }),
+    )
+  recorder.reserved(held)
+  admitHeld(held)
   const { ask, images } = hasImages(whole)
     ? await recorder.stage('shrink', () => shrink(world.images, whole))
     : { ask: whole, images: undefined }
   recorder.pictured(images)
-  const alias = known(world.policy.aliases.get(permit.alias))
   const profile = known(world.profiles.get(permit.guardProfile))
 
   const vault = new LazyVault(() => world.vaults.open(principal, conversationOf(ask)))
@@ -129,7 +141,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
   )
   recorder.served(answer.target, answer.from)
 
-  const spoken = screenOutput(answer.batches, profile)
+  const spoken = screenOutput(answer.from === 'fresh' ? meter(held, answer.batches) : answer.batches, profile)
   const judged = checkAnswer(world.safety, spoken.batches, profile, trip, (said) =>
     recorder.checked(both(verdict, said).safety),
   )
@@ -142,6 +154,7 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
     cache: cacheNote(alias, answer),
     dropped: answer.dropped,
     isStored,
+    rates: held?.rates,
     sources: passages.map(({ source }) => source),
     serverTiming: recorder.serverTiming(),
     batches: recorder.follow(isStored ? keep(world.recall, principal, { ask, id }, restored) : restored, spoken.found),

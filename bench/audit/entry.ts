@@ -35,6 +35,7 @@ function entryOf(index: number): Entry {
     traceId: index.toString(16).padStart(32, '4'),
     atEpochMs: AT_EPOCH_MS + index * 3,
     images: undefined,
+    limits: undefined,
     ms: 1120.5 + (index % 1000),
     firstContentMs: 218.25,
     outcome: index % 50 === 0 ? 'blocked' : 'answered',

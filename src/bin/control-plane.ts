@@ -30,6 +30,7 @@ import { type Shipping, startShipping } from './audit-ship.ts'
 import { openConfiguredTrail } from './audit-trail.ts'
 import { identityFiles } from './identity-files.ts'
 import { openIdentityStores } from './identity-stores.ts'
+import type { LimitsWorld } from './limits-world.ts'
 import { tokenSourcesOf } from './token-sources.ts'
 import { ownTrip } from './own-trip.ts'
 import { type PageDeps, answerPage } from './pages.ts'
@@ -73,7 +74,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
   const onAdminEvent = admin.note
   const stores = await openIdentityStores({ dataFolder, files: identityFiles(loaded), log, onAdminEvent })
   const recent = createRecent(RECENT)
-  const served: { serving?: Serving; trail?: Trail; shipping?: Shipping } = {}
+  const served: { serving?: Serving; trail?: Trail; shipping?: Shipping; limits?: () => LimitsWorld | undefined } = {}
   const metrics = createGatewayMetrics(gaugesOf(served))
   const border = openBorder({ from: config.place, rules: DEFAULT_RULES, egressMicroUsd, observe: metrics.crossing })
   const trail = await openConfiguredTrail(loaded, { border, log, environment: options.environment })
@@ -119,6 +120,11 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     issuers: new Map(),
     signIn: undefined,
     sources: undefined,
+    limits: undefined,
+    onLimitTrouble: (problem) => {
+      if (problem === undefined) log.info('the store of limits answers again')
+      else log.error('the store of limits is lost, what is leased goes on', { problem })
+    },
     onEntry: (entry, text) => {
       recent.push(entry.id, text)
       metrics.entry(entry)
@@ -127,7 +133,11 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     },
     onBug: (requestId, cause) => log.error('request failed by a fault of ours', { requestId, ...errorFacts(cause) }),
   }
-  const current = await firstWorld(loaded, lasting, () => trail.close())
+  served.limits = () => lasting.limits
+  const current = await firstWorld(loaded, lasting, async () => {
+    await trail.close()
+    await lasting.limits?.keeper.close()
+  })
   const reload = { atEpochMs: startedEpochMs, problem: '' }
   const sessions = createSessions(Date.now)
   const pages: PageDeps = {
@@ -141,6 +151,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       startedEpochMs,
       notReady: () => trail.log.trouble,
       trail,
+      limits: () => lasting.limits,
       reload: () => reload,
       onAdminEvent,
     },
@@ -163,6 +174,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
     pages: (request) => answerPage(pages, request),
   }).catch(async (error: unknown) => {
     await trail.close()
+    await lasting.limits?.keeper.close()
     throw error
   })
   served.serving = serving
@@ -186,6 +198,7 @@ export async function startControlPlane(options: ControlOptions): Promise<Contro
       for (const stop of stops) stop()
       clearInterval(flushing)
       await serving.close(drainMs)
+      await lasting.limits?.keeper.close()
       await stores.flush()
       await Promise.race([otlp?.close(), new Promise((resolve) => setTimeout(resolve, 500).unref())])
       await shipping.close()
@@ -210,11 +223,16 @@ function gaugesOf(served: {
   readonly serving?: Serving
   readonly trail?: Trail
   readonly shipping?: Shipping
+  readonly limits?: () => LimitsWorld | undefined
 }): Gauges {
   const status = () => served.trail?.status()
   return {
     inFlight: () => served.serving?.inFlight ?? 0,
     auditEntries: () => served.trail?.log.size ?? 0,
+    limitStores: () => {
+      const keeper = served.limits?.()?.keeper.status()
+      return keeper === undefined ? [] : [[keeper.store, keeper.trouble === '' ? 1 : 0]]
+    },
     auditSigned: () => status()?.signedSize ?? 0,
     auditCosigned: () => status()?.cosignedSize ?? 0,
     auditShipped: () => (served.shipping?.states() ?? []).map(({ sink, shipped }) => [sink, shipped] as const),

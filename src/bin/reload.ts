@@ -63,6 +63,7 @@ export function needsRestart(before: Config, after: Config): string[] {
       place: before.place,
       data: before.data,
       audit: before.audit,
+      limits: { store: before.limits.store },
       observe: before.observe,
     },
     {
@@ -71,6 +72,7 @@ export function needsRestart(before: Config, after: Config): string[] {
       place: after.place,
       data: after.data,
       audit: after.audit,
+      limits: { store: after.limits.store },
       observe: after.observe,
     },
   )

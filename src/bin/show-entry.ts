@@ -8,6 +8,7 @@ export function showEntry(entry: Entry, index: number): string {
     crossings(entry),
     findings(entry),
     images(entry),
+    limits(entry),
     attempts(entry),
     sources(entry),
   ]
@@ -123,6 +124,13 @@ function images({ images: tally }: Entry): string {
   if (tally === undefined) return ''
   const { count, shrunk, bytesIn, bytesOut } = tally
   return `images\n  ${count}, ${shrunk} made smaller: ${bytesIn} B came, ${bytesOut} B left`
+}
+
+function limits({ limits: tally }: Entry): string {
+  if (tally === undefined) return ''
+  const shown = ({ requests, tokens: count, microUsd }: typeof tally.settled): string =>
+    `${requests} requests, ${count} tokens, ${usd(microUsd)}`
+  return `limits ${tally.rules.join(', ')}\n  reserved ${shown(tally.reserved)}\n  counted  ${shown(tally.settled)}`
 }
 
 function sources({ receipt }: Entry): string {

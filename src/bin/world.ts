@@ -19,6 +19,7 @@ import type { AuditLog } from '#record/log.ts'
 import type { Router } from '#route/router.ts'
 import type { IdentityStores } from './identity-stores.ts'
 import { type IssuerPool, type SignInWorld, issuersOf, signInOf } from './identity-world.ts'
+import { type LimitsWorld, limitDeps, limitsOf } from './limits-world.ts'
 import { answerService, managedServices, planesOf } from './managed-services.ts'
 import { setUpPolicy } from './policy-setup.ts'
 import { type SourcePool, tokenSourcesOf } from './token-sources.ts'
@@ -47,6 +48,9 @@ export interface Lasting {
   signIn: SignInWorld | undefined
   /** Sources of tokens of the world before, likewise. */
   sources: SourcePool | undefined
+  /** Counters of limits, from the first configuration that has rules. */
+  limits: LimitsWorld | undefined
+  readonly onLimitTrouble: (problem: string | undefined) => void
   readonly onEntry: (entry: Entry, text: string) => void
   readonly onBug: (requestId: string, cause: unknown) => void
 }
@@ -104,6 +108,7 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
       nowEpochMs: now,
       budget: (principal, alias) => lasting.spend.state(principal, alias),
     }),
+    limits: undefined,
     profiles,
     vaults: lasting.vaults,
     safety: {
@@ -147,11 +152,17 @@ export async function buildWorld(loaded: LoadedConfig, lasting: Lasting): Promis
       onBug: lasting.onBug,
     },
   }
+  const limits = await limitsOf(config, { ...lookUp, last: lasting.limits, onTrouble: lasting.onLimitTrouble })
   if (problems.length > 0) throw new ConfigProblems(loaded.file, problems)
+  lasting.limits = limits
   lasting.issuers = issuers
   lasting.signIn = signIn
   lasting.sources = tokenSources.pool
-  return { world, loaded, policyFolder: loaded.resolve(config.policies.folder) }
+  return {
+    world: { ...world, limits: limitDeps(config, limits) },
+    loaded,
+    policyFolder: loaded.resolve(config.policies.folder),
+  }
 }
 
 function toTarget(name: string, config: TargetConfig, credential: Target['credential']): Target {

@@ -43,6 +43,43 @@ const rows: readonly (readonly [
     [2, 'listen.a', NO_FIELD],
     [4, 'listen.b', NO_FIELD],
   ],
+  [
+    'a rule that bounds nothing',
+    `limits:\n  rules:\n    - {name: r, per: all, window: day}${REST}`,
+    [3, 'limits.rules.0', 'it bounds nothing, write `requests`, `tokens` or `usd`'],
+  ],
+  [
+    'a rule with a window that there is not',
+    `limits:\n  rules:\n    - {name: r, per: all, window: week, requests: 1}${REST}`,
+    [3, 'limits.rules.0.window', /"minute"\|"hour"\|"day"\|"month"/],
+  ],
+  [
+    'a rule with less than nothing',
+    `limits:\n  rules:\n    - {name: r, per: all, window: day, requests: -1, tokens: 1.5}${REST}`,
+    [3, 'limits.rules.0.requests', />=\s?0/],
+    [3, 'limits.rules.0.tokens', /expected int/],
+  ],
+  [
+    'rules that point at what there is not, or stand there twice',
+    `teams: {research: {}}
+limits:
+  rules:
+    - {name: r, per: all, window: day, requests: 0, aliases: [chat, chart], teams: [reserch]}
+    - {name: r, per: team, window: day, usd: 0}${REST}`,
+    [4, 'limits.rules.0.aliases.1', 'there is no alias `chart`, choose one of chat'],
+    [4, 'limits.rules.0.teams.0', 'there is no team `reserch`, choose one of research'],
+    [5, 'limits.rules.1.name', 'rule `r` stands there twice'],
+  ],
+  [
+    'a rule by team without teams',
+    `limits:\n  rules:\n    - {name: r, per: team, window: day, usd: 1}${REST}`,
+    [3, 'limits.rules.0.per', 'no team is defined, so it counts nobody: add `teams`'],
+  ],
+  [
+    'the URL of a database in the open',
+    `limits:\n  store: {kind: postgres, url: "postgres://u:p@h/d"}${REST}`,
+    [2, 'limits.store.url', REFERENCE],
+  ],
   ['a port out of range', `listen:\n  port: 70000${REST}`, [2, 'listen.port', /<=\s?65535/]],
   ['a port in words', `listen:\n  port: http${REST}`, [2, 'listen.port', /expected number, received string/]],
   [

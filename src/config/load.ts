@@ -135,6 +135,7 @@ function danglingNames(config: WrittenConfig, lineOf: (path: readonly PropertyKe
   }
   checkShards(config, must)
   checkIdentity(config, must)
+  checkLimits(config, must)
   must(Object.keys(config.aliases).length > 0, ['aliases'], 'no alias is defined, so no model can be asked: add one')
   must(
     Object.hasOwn(config.guard.profiles, config.guard.defaultProfile),
@@ -159,6 +160,33 @@ function danglingNames(config: WrittenConfig, lineOf: (path: readonly PropertyKe
     )
   }
   return problems
+}
+
+/** Rules by name, and what they point at. */
+function checkLimits({ limits: { rules }, aliases, teams }: WrittenConfig, must: Must): void {
+  const names = rules.map(({ name }) => name)
+  for (const [at, rule] of rules.entries()) {
+    const path = ['limits', 'rules', at]
+    must(names.indexOf(rule.name) === at, [...path, 'name'], `rule \`${rule.name}\` stands there twice`)
+    for (const [field, defined] of [
+      ['aliases', aliases],
+      ['teams', teams],
+    ] as const) {
+      const list = Object.keys(defined)
+      const known = list.length === 0 ? 'none is defined' : `choose one of ${list.join(', ')}`
+      for (const [place, named] of (rule[field] ?? []).entries())
+        must(
+          list.includes(named),
+          [...path, field, place],
+          `there is no ${field === 'teams' ? 'team' : 'alias'} \`${named}\`, ${known}`,
+        )
+    }
+    must(
+      rule.per !== 'team' || Object.keys(teams).length > 0,
+      [...path, 'per'],
+      'no team is defined, so it counts nobody: add `teams`',
+    )
+  }
 }
 
 type Must = (exists: boolean, path: readonly PropertyKey[], message: string) => void

@@ -1007,6 +1007,86 @@ const images = z
   .prefault({})
   .describe('How large images of a prompt may leave.')
 
+const list = z.array(z.string().min(1))
+
+const teams = z
+  .record(
+    name,
+    z
+      .strictObject({
+        groups: list.default([]).describe('Ids of groups. Default none.'),
+        roles: list.default([]).describe('Application roles. Default none.'),
+        keys: list.default([]).describe('Ids of keys. Default none.'),
+        subjects: list.default([]).describe('Subjects of callers. Default none.'),
+      })
+      .describe('Everybody with one of these is in it.'),
+  )
+  .default({})
+  .describe('Teams by name, for rules of `limits`. A caller may be in several.')
+
+const limitRule = z
+  .strictObject({
+    name: name.describe('Its name in messages, in the audit log and in the store: what was used goes by it.'),
+    per: z
+      .enum(['key', 'caller', 'team', 'alias', 'tenant', 'all'])
+      .describe(
+        'Whom it counts for: each key, each caller, each team of the caller, each alias, each tenant, or all together.',
+      ),
+    window: z.enum(['minute', 'hour', 'day', 'month']).describe('Calendar window in UTC after which it begins anew.'),
+    requests: z.int().min(0).max(1e12).optional().describe('Requests in one window; 0 refuses all. Default no bound.'),
+    tokens: z.int().min(0).max(1e12).optional().describe('Tokens, in and out, in one window. Default no bound.'),
+    usd: z
+      .number()
+      .min(0)
+      .max(1e6)
+      .optional()
+      .describe('USD in one window: model, managed checks and egress. Default no bound.'),
+    aliases: list.min(1).optional().describe('Aliases that it is for. Default all.'),
+    roles: list.min(1).optional().describe('Roles of callers that it is for: one is enough. Default all.'),
+    teams: list.min(1).optional().describe('Teams that it is for: one is enough. Default all.'),
+    tenants: list.min(1).optional().describe('Tenants that it is for. Default all.'),
+    cutOff: z
+      .boolean()
+      .default(false)
+      .describe(
+        'An answer is cut when nothing is left for the rest of it. Default false: it ends, and the next waits.',
+      ),
+  })
+  .refine(({ requests, tokens, usd }) => requests !== undefined || tokens !== undefined || usd !== undefined, {
+    error: 'it bounds nothing, write `requests`, `tokens` or `usd`',
+  })
+  .describe('A limit. All rules that apply to a request have to have room for it.')
+
+const limits = z
+  .strictObject({
+    store: z
+      .discriminatedUnion('kind', [
+        z
+          .strictObject({
+            kind: z.literal('file'),
+            file: z
+              .string()
+              .min(1)
+              .optional()
+              .describe(
+                'SQLite file on a local disk, relative to this file; gateways of one machine may share it. Default `limits.sqlite` in `data`.',
+              ),
+          })
+          .describe('A file: for gateways of one machine.'),
+        z
+          .strictObject({
+            kind: z.literal('postgres'),
+            url: secret.describe('`postgres://USER:PASSWORD@HOST/DATABASE`, by reference.'),
+          })
+          .describe('PostgreSQL: for gateways of many machines.'),
+      ])
+      .default({ kind: 'file' })
+      .describe('Where gateways share what was used. No request waits for it. Default a file.'),
+    rules: z.array(limitRule).default([]).describe('The limits. Default none.'),
+  })
+  .prefault({})
+  .describe('Budgets and rate limits.')
+
 const responses = z
   .strictObject({
     keepMinutes: z
@@ -1077,6 +1157,8 @@ export const ConfigSchema = z.strictObject({
   audit,
   dataPlane,
   images,
+  limits,
+  teams,
   responses,
   cache,
   observe,

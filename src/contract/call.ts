@@ -2,6 +2,7 @@ import type { Ask, Dialect } from './ask.ts'
 import type { Source } from './context.ts'
 import type { Trip } from './crossing.ts'
 import type { Batch } from './event.ts'
+import type { RateNotes } from './limit.ts'
 
 /** One request as wire/ hands it to the journey. */
 export interface Call {
@@ -30,6 +31,8 @@ export interface Served {
   readonly serverTiming: string
   /** Whether the answer is kept, so that a later request can go on from it. */
   readonly isStored: boolean
+  /** How near the caller is to the limits that apply; undefined when none does. */
+  readonly rates?: RateNotes | undefined
   readonly batches: AsyncIterable<Batch>
 }
 

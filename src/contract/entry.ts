@@ -4,6 +4,7 @@ import type { FindingCount } from './screened.ts'
 import type { Logging } from './permit.ts'
 import type { Receipt } from './context.ts'
 import type { RouteKind } from './route.ts'
+import type { LimitTally } from './limit.ts'
 import type { Agent } from './principal.ts'
 
 /** One record of the audit trail: how one request ended. Types, counts and digests, never prompt text. */
@@ -33,6 +34,8 @@ export interface Entry {
   readonly receipt: Receipt | undefined
   /** Images of the request, and what making them smaller saved; absent when it has none. */
   readonly images: ImageTally | undefined
+  /** What limits held and counted; absent when no rule applied. */
+  readonly limits: LimitTally | undefined
   /** Targets tried, in order; the last one answered if `outcome` says so. */
   readonly attempts: readonly Attempt[]
   /** Absent when it did not come to that. */

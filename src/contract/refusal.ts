@@ -88,6 +88,18 @@ export const REFUSALS = {
     level: 'error',
     fix: 'The data plane gave no context; try again, and check that its process runs and its index exists.',
   },
+  LIMIT_RATE: {
+    status: 429,
+    fallOver: false,
+    level: 'info',
+    fix: 'Come back after the time in Retry-After, ask for shorter answers (`max_tokens`), or raise the rule of `limits` that the message names.',
+  },
+  LIMIT_BUDGET: {
+    status: 429,
+    fallOver: false,
+    level: 'info',
+    fix: 'Come back when the next window begins (Retry-After), use a cheaper model, or raise the rule of `limits` that the message names.',
+  },
   RECALL_UNKNOWN: {
     status: 404,
     fallOver: false,

@@ -23,6 +23,8 @@ export interface Gauges {
   readonly auditCosigned: () => number
   /** Witnesses by name, with the seconds since each cosigned last. */
   readonly witnessAges: () => readonly (readonly [name: string, seconds: number])[]
+  /** The store of limits by its kind: 1 when it answers, 0 when it is lost; none without limits. */
+  readonly limitStores: () => readonly (readonly [store: string, answers: number])[]
   /** Where copies of the log go, with the entries that have arrived there. */
   readonly auditShipped: () => readonly (readonly [sink: string, entries: number])[]
 }
@@ -127,6 +129,12 @@ export function createGatewayMetrics(gauges: Gauges): GatewayMetrics {
     'Entries that have arrived where copies of the trail go.',
     'sink',
     gauges.auditShipped,
+  )
+  metrics.gauges(
+    'thinplane_limit_store_up',
+    'Whether the store of limits answers; absent without limits.',
+    'store',
+    gauges.limitStores,
   )
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
   return {

@@ -33,6 +33,7 @@ function entry(changes: Partial<Entry> = {}): Entry {
     atEpochMs: AT,
     images: undefined,
     route: undefined,
+    limits: undefined,
     ms: 20.5,
     firstContentMs: 12,
     outcome: 'answered',

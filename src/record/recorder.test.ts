@@ -6,6 +6,7 @@ import type { ContextAnswer } from '#contract/context.ts'
 import type { Crossing, Trip } from '#contract/crossing.ts'
 import type { Entry } from '#contract/entry.ts'
 import type { Batch, Event } from '#contract/event.ts'
+import type { LimitUse, Reservation } from '#contract/limit.ts'
 import type { Permit } from '#contract/permit.ts'
 import type { Principal } from '#contract/principal.ts'
 import { Refusal } from '#contract/refusal.ts'
@@ -491,4 +492,62 @@ test('an entry that would be longer than the log takes lists fewer roles and pas
   const written = entryOf(JSON.stringify(own.written[0]))
   assert.ok(Buffer.byteLength(JSON.stringify(own.written[0])) <= 65_535)
   assert.deepEqual([written?.principal?.roles.length, written?.receipt?.reads.length], [50, 50])
+})
+
+/** A reservation that says how it was settled. */
+function reservation() {
+  const settled: (LimitUse | undefined)[] = []
+  const made: Reservation = {
+    rates: { requests: undefined, tokens: undefined },
+    settle: (used) => {
+      settled.push(used)
+      const amounts = { microUsd: 1, requests: 1, tokens: 1 }
+      return { reserved: amounts, rules: ['r'], settled: amounts }
+    },
+  }
+  return { made, settled }
+}
+
+test('what limits hold is settled with what the entry says, and stands in it', async () => {
+  const own = stand()
+  const { made, settled } = reservation()
+  own.recorder.asked(ASK)
+  own.recorder.reserved(made)
+  own.recorder.served(TARGET)
+  own.recorder.attempts.push({ error: '', ms: 1, target: 'vllm' })
+  await drain(own.recorder.follow(upstream([[TEXT], [USAGE, END]]).answer))
+  assert.deepEqual(settled[0], { isCounted: true, tokens: 138, outputTokens: 23, microUsd: 152, isEstimated: false })
+  assert.deepEqual(onlyEntry(own).limits?.rules, ['r'])
+})
+
+test('what limits hold is settled also when the caller leaves, when nothing was asked, and when the trail can not be written', async () => {
+  const left = stand()
+  const one = reservation()
+  left.recorder.asked(ASK)
+  left.recorder.reserved(one.made)
+  left.recorder.served(TARGET)
+  left.recorder.attempts.push({ error: '', ms: 1, target: 'vllm' })
+  for await (const _ of left.recorder.follow(upstream([[TEXT], [TEXT]]).answer)) break
+  assert.deepEqual([one.settled[0]?.isCounted, one.settled[0]?.isEstimated, one.settled[0]?.tokens], [true, true, 12])
+
+  const refused = stand()
+  const two = reservation()
+  refused.recorder.reserved(two.made)
+  await refused.recorder.refuse(new Refusal('GUARD_BLOCKED', 'no'))
+  assert.deepEqual([two.settled[0]?.isCounted, two.settled[0]?.tokens], [false, 0])
+
+  const full = stand({ append: () => Promise.reject(new Error('disk full')) })
+  const three = reservation()
+  full.recorder.reserved(three.made)
+  assert.equal((await full.recorder.refuse(new Error('a bug'))).code, 'RECORD_UNAVAILABLE')
+  assert.equal(three.settled[0]?.isCounted, false)
+})
+
+test('what limits hold is settled when the entry itself can not be made', async () => {
+  const own = stand()
+  const { made, settled } = reservation()
+  own.recorder.reserved(made)
+  Object.defineProperty(own.trip, 'crossings', { value: undefined })
+  await own.recorder.refuse(new Error('a bug'))
+  assert.deepEqual(settled, [undefined])
 })

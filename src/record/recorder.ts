@@ -13,6 +13,7 @@ import type {
   StageTime,
 } from '#contract/entry.ts'
 import { type Batch, type Event, NO_USAGE, type Usage, isContent } from '#contract/event.ts'
+import type { LimitTally, Reservation } from '#contract/limit.ts'
 import type { Permit, Release } from '#contract/permit.ts'
 import { type Place, placeName } from '#contract/place.ts'
 import type { Principal } from '#contract/principal.ts'
@@ -92,6 +93,7 @@ export class Recorder {
   #found: FindingCount[] = []
   #safety: EntrySafety = NOT_ASKED
   #images: ImageTally | undefined
+  #reservation: Reservation | undefined
   #receipt: Receipt | undefined
   #remote: readonly StageTime[] = []
   #plan: Plan | undefined
@@ -157,6 +159,11 @@ export class Recorder {
 
   pictured(images: ImageTally | undefined): void {
     this.#images = images
+  }
+
+  /** What limits hold for the request: settled with its entry, however it ends. */
+  reserved(reservation: Reservation | undefined): void {
+    this.#reservation = reservation
   }
 
   checked(safety: EntrySafety): void {
@@ -293,7 +300,13 @@ export class Recorder {
   }
 
   async #write(outcome: Outcome, status: number, code: string): Promise<void> {
-    const entry = this.#entry(outcome, status, code)
+    let entry: Entry
+    try {
+      entry = this.#entry(outcome, status, code)
+    } finally {
+      // Settled with the entry, unless a fault of ours kept it from being made.
+      this.#reservation?.settle(undefined)
+    }
     try {
       // A digest whose key could be lost would say nothing.
       if (this.#deps.digests.pending !== undefined) await this.#deps.digests.pending
@@ -312,13 +325,14 @@ export class Recorder {
     const { trip } = this.#call
     const { usage, usageEstimated } = this.#usageSoFar()
     const crossings = trip.crossings.map(settled)
+    const cost = this.#cost(crossings, usage)
     const name = this.#permit?.logging === 'pseudonymous' ? this.#pseudonym : (value: string): string => value
     return {
       alias: this.#ask?.alias ?? '',
       atEpochMs: this.#startedEpochMs,
       attempts: this.attempts,
       code,
-      cost: this.#cost(crossings, usage),
+      cost,
       crossings,
       dialect: this.#call.dialect,
       digests: { answer: this.#answer?.digest('hex') ?? '', prompt: this.#promptDigest },
@@ -327,6 +341,7 @@ export class Recorder {
       id: trip.requestId,
       images: this.#images,
       lag: lagOf(this.stages),
+      limits: this.#settle(cost.modelMicroUsd + cost.egressMicroUsd, usage, usageEstimated),
       model: this.#target?.model ?? '',
       ms: round(performance.now() - this.#started),
       outcome,
@@ -365,6 +380,21 @@ export class Recorder {
     const kind =
       answered?.role ?? (answered !== undefined && answered !== this.attempts[0] ? 'fallback' : this.#plan.kind)
     return { kind, line: this.#plan.line() }
+  }
+
+  /** Counts what the request came to; a request that nobody was asked about and nothing was paid for counts for nothing. */
+  #settle(costMicroUsd: number, usage: Usage, isEstimated: boolean): LimitTally | undefined {
+    const microUsd = costMicroUsd + this.#safety.microUsd
+    // A kept answer, or one that another request pays for, takes no tokens.
+    const isFresh = this.#from === 'fresh'
+    const outputTokens = isFresh ? usage.output + usage.reasoning : 0
+    return this.#reservation?.settle({
+      isCounted: this.attempts.length > 0 || microUsd > 0,
+      tokens: !isFresh ? 0 : usage.input + usage.cachedRead + usage.cachedWrite + outputTokens,
+      outputTokens,
+      microUsd,
+      isEstimated,
+    })
   }
 
   /** A name that only the holder of the tenant's key can link to the caller. */

@@ -10,6 +10,7 @@ import type { AnswerFacts, WireDialect } from './dialect.ts'
 import { openaiChat } from './openai/dialect.ts'
 import { openaiEmbeddings } from './openai-embeddings/dialect.ts'
 import { openaiResponses } from './openai-responses/dialect.ts'
+import { isWorthRetrying, rateHeaders } from './rate-headers.ts'
 import { readBody } from './read-body.ts'
 import { writePiece } from './stream-writer.ts'
 import { traceContext } from './trace-context.ts'
@@ -204,8 +205,17 @@ async function modelCall(
   if (served.cache !== '') reply.headers['x-thinplane-cache'] = served.cache
   if (served.dropped.length > 0) reply.headers['x-thinplane-dropped'] = headerList(served.dropped)
   reply.headers['server-timing'] = served.serverTiming
-  if (served.ask.stream) await answerStream(dialect, reply, served, answer)
-  else await answerWhole(dialect, reply, served, answer)
+  if (served.rates !== undefined) Object.assign(reply.headers, rateHeaders(served.rates))
+  try {
+    if (served.ask.stream) await answerStream(dialect, reply, served, answer)
+    else await answerWhole(dialect, reply, served, answer)
+  } catch (error) {
+    // An answer that nobody reads has an end as well: its entry is written, and what limits hold for it is settled.
+    await served.batches[Symbol.asyncIterator]()
+      .return?.()
+      .catch(() => undefined)
+    throw error
+  }
 }
 
 async function answerStream(
@@ -275,6 +285,7 @@ function answerRefusal(reply: Reply, dialect: WireDialect, refusal: Refusal, req
     return
   }
   if (refusal.retryAfterS !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(refusal.retryAfterS)))
+  if (!isWorthRetrying(refusal)) headers['x-should-retry'] = 'false'
   if (refusal.status === 401) headers['www-authenticate'] = challengeOf(refusal)
   // What is left of a body that was not read would be taken for the next request.
   if (!response.req.complete) headers['connection'] = 'close'

@@ -30,6 +30,8 @@ const CELLS: Readonly<Record<Operation, string>> = {
   'POST /admin/v1/keys': 'admin',
   'POST /admin/v1/keys/{id}/rotate': 'admin',
   'DELETE /admin/v1/keys/{id}': 'admin',
+  'GET /admin/v1/limits': 'admin auditor',
+  'POST /admin/v1/limits/reclaim': 'admin',
   'GET /admin/v1/denied': 'admin auditor',
   'POST /admin/v1/denied': 'admin',
   'DELETE /admin/v1/denied/{id}': 'admin',

@@ -20,6 +20,8 @@ export const ACCESS = {
   'POST /admin/v1/keys': ADMINS,
   'POST /admin/v1/keys/{id}/rotate': ADMINS,
   'DELETE /admin/v1/keys/{id}': ADMINS,
+  'GET /admin/v1/limits': WATCHERS,
+  'POST /admin/v1/limits/reclaim': ADMINS,
   'GET /admin/v1/denied': WATCHERS,
   'POST /admin/v1/denied': ADMINS,
   'DELETE /admin/v1/denied/{id}': ADMINS,

@@ -25,10 +25,12 @@ import {
   rotated,
   shownKey,
 } from '#bin/key-operations.ts'
+import type { LimitsWorld } from '#bin/limits-world.ts'
 import type { Recent } from '#bin/recent.ts'
 import { type Operation, authorize, isWatcher, operationOf } from './access.ts'
 import { json } from './answers.ts'
 import { askerOf } from './asker.ts'
+import { shownLimits } from './limits.ts'
 
 export interface ApiDeps {
   readonly world: () => World
@@ -39,6 +41,8 @@ export interface ApiDeps {
   readonly startedEpochMs: number
   /** Reason why the plane is not ready, or undefined. */
   readonly notReady: () => string | undefined
+  /** Counters of limits; undefined without rules. */
+  readonly limits: () => LimitsWorld | undefined
   readonly reload: () => { readonly atEpochMs: number; readonly problem: string }
   /** The audit log: how far it is signed. */
   readonly trail: Trail
@@ -93,6 +97,19 @@ const HANDLERS: Readonly<Record<Operation, Handler>> = {
   'DELETE /admin/v1/keys/{id}': async ({ stores }, { asker, id }) => {
     await stores.changeKeys(actorOf(asker), (keys) => revoked(keys, id))
     return json(shownOne(stores, id))
+  },
+  'GET /admin/v1/limits': ({ limits }, { request }) => json(shownLimits(limits(), limitOf(request), Date.now())),
+  'POST /admin/v1/limits/reclaim': async (deps, { asker }) => {
+    const world = deps.limits()
+    if (world === undefined) throw new CannotDo('there is no limit, so nothing is held')
+    const problem = await world.keeper.reclaim().then(
+      () => '',
+      (error: unknown) => (error instanceof Error ? error.message : ''),
+    )
+    const outcome = problem === '' ? 'done' : 'failed'
+    note(deps, { kind: 'config', action: 'reclaimed', actor: actorOf(asker), subjectId: 'limits', outcome, detail: {} })
+    if (problem !== '') throw new CannotDo(`the store of limits can not be used: ${problem}`)
+    return json(shownLimits(world, MAX_LISTED, Date.now()))
   },
   'GET /admin/v1/denied': ({ stores }) => json({ denied: stores.denied.entries }),
   'POST /admin/v1/denied': async ({ stores }, { request, asker }) => {
@@ -165,17 +182,18 @@ function isLooking(operation: Operation): boolean {
   )
 }
 
-const KIND_OF = [
-  ['/keys', 'key'],
-  ['/denied', 'deny'],
-  ['/targets', 'target'],
-] as const
-
 /** Somebody tried to change keys or the deny list, or to read an entry, without the role. Pages that look are no event. */
 function noteRefusal(deps: ApiDeps, operation: Operation, asker: Principal, id: string): void {
   if (isLooking(operation)) return
-  const kind = KIND_OF.find(([part]) => operation.includes(part))?.[1] ?? 'audit-read'
+  const kind = kindOf(operation)
   note(deps, { kind, action: 'tried', actor: actorOf(asker), subjectId: id, outcome: 'refused', detail: { operation } })
+}
+
+function kindOf(operation: Operation): AdminEvent['kind'] {
+  if (operation.includes('/keys')) return 'key'
+  if (operation.includes('/denied')) return 'deny'
+  if (operation.includes('/targets')) return 'target'
+  return operation.includes('/limits') ? 'config' : 'audit-read'
 }
 
 function note({ onAdminEvent }: ApiDeps, event: Omit<AdminEvent, 'atEpochMs'>): void {

@@ -46,6 +46,14 @@ export function openApi(): object {
           properties: { graceHours: { type: 'number', minimum: 0, maximum: 720, default: 24 } },
         }),
       },
+      '/admin/v1/limits': {
+        get: operation('What was used of each limit and what is held of it here, and how the store does.', [
+          { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 } },
+        ]),
+      },
+      '/admin/v1/limits/reclaim': {
+        post: operation('Gives back what gateways hold that have vanished for good.'),
+      },
       '/admin/v1/denied': {
         get: operation('The deny list.'),
         post: operation('Turns a person, an application, a token or a key away at once.', [], NEW_DENIAL, '201'),

@@ -18,6 +18,8 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   CONTEXT_FORBIDDEN: 'permission_error',
   CONTEXT_UNKNOWN: 'not_found_error',
   CONTEXT_UNAVAILABLE: 'api_error',
+  LIMIT_RATE: 'rate_limit_error',
+  LIMIT_BUDGET: 'rate_limit_error',
   RECALL_UNKNOWN: 'not_found_error',
   ROUTE_UNKNOWN_MODEL: 'not_found_error',
   ROUTE_NO_TARGET: 'overloaded_error',

@@ -18,6 +18,8 @@ export const ERROR_TYPES: Readonly<Record<RefusalCode, string>> = {
   CONTEXT_FORBIDDEN: 'permission_error',
   CONTEXT_UNKNOWN: 'invalid_request_error',
   CONTEXT_UNAVAILABLE: 'server_error',
+  LIMIT_RATE: 'rate_limit_error',
+  LIMIT_BUDGET: 'rate_limit_error',
   RECALL_UNKNOWN: 'invalid_request_error',
   ROUTE_UNKNOWN_MODEL: 'invalid_request_error',
   ROUTE_NO_TARGET: 'server_error',
