@@ -134,7 +134,7 @@ class Turn {
     const own = leases.find((lease) => lease.replica === replica)
     const isSame = own?.holder === holder
     const base = own === undefined ? 0 : isSame ? own.base : own.used + own.open
-    const used = Math.max(base + report.used, isSame ? own.used : 0)
+    const used = base + report.used
     const others = this.#others(leases, limit)
     // A purse that comes after another one of this gateway has no more than that one left.
     const most = own === undefined || isSame ? Number.POSITIVE_INFINITY : own.granted

@@ -133,6 +133,74 @@ test('purses of the share before count with it until the ledger knows them, also
   assert.equal(other.use(MINUTE, 's4000', 1), false)
 })
 
+test('a share that grows is one of counters to come: what is there already is told by itself', async () => {
+  const { ledger, one, other } = await two()
+  const third = ledger.gateway('third')
+  const all = [one, other, third]
+  for (let round = 0; round < 4; round += 1) for (const each of all) await each.exchange()
+  assert.ok(third.use(MINUTE, 's', 10))
+  await third.exchange('answered', { isLeaving: true })
+  // Its share is a third until the answer is here, which says a half.
+  await one.exchange('late')
+  assert.ok(one.use(MINUTE, 's', 33))
+  let used = 43
+  for (let round = 0; round < 3; round += 1) {
+    while (other.use(MINUTE, 's', 1)) used += 1
+    await other.exchange()
+  }
+  one.deliver()
+  assert.ok(used <= 100, String(used))
+})
+
+test('a gateway whose clock is a window behind joins and knows what was used there', async () => {
+  const { ledger, one } = await alone()
+  assert.ok(one.use(MINUTE, 's', 100))
+  await one.exchange('answered', { isLeaving: true })
+  ledger.advance(60_000)
+  const late = ledger.gateway('late')
+  late.offsetMs = -60_000
+  await late.exchange()
+  assert.equal(late.use(MINUTE, 's', 1), false)
+})
+
+test('a gateway lives for ten seconds after it was heard of last, and not longer', async () => {
+  const { ledger, one } = await two()
+  ledger.advance(9_900)
+  assert.equal((await one.exchange())?.replicas, 2)
+  ledger.advance(200)
+  assert.equal((await one.exchange())?.replicas, 1)
+})
+
+test('after a reboot, which sets the beat of a machine back, nobody of before lives', async () => {
+  const { ledger } = await two()
+  ledger.clock.beatMs = 1000
+  assert.equal((await ledger.gateway('new').exchange())?.replicas, 1)
+})
+
+test('windows that are over for an hour are forgotten when somebody tidies, others are not', async () => {
+  const { ledger, one } = await alone()
+  assert.ok(one.use(MINUTE, 's', 10) && one.use(testRule({ name: 'd', window: 'day' }), 's', 10))
+  await one.exchange('answered', { isLeaving: true })
+  ledger.advance(3_700_000)
+  await ledger.gateway('tidy').exchange('answered', { isTidying: true })
+  ledger.advance(-3_700_000)
+  const reply = await ledger.gateway('new').exchange()
+  assert.deepEqual(
+    reply?.inherited.map(({ counter }) => counter.split('/')[0]),
+    ['d'],
+  )
+})
+
+test('one that has used something and is alone again may use all the rest', async () => {
+  const { one, other } = await two()
+  assert.ok(one.use(MINUTE, 's', 10))
+  await one.exchange()
+  await other.exchange('answered', { isLeaving: true })
+  for (let round = 0; round < 2; round += 1) await one.exchange()
+  assert.ok(one.use(MINUTE, 's', 90))
+  assert.equal(one.use(MINUTE, 's', 1), false)
+})
+
 test('a gateway that vanishes: what it held counts as used, until it comes back by the same id', async () => {
   const { ledger, one, other } = await two()
   const used = 10
@@ -238,7 +306,7 @@ test('what is forgotten for lack of room is still known to the ledger; what is i
   const held = one.hold(MINUTE, 'held', 30)
   assert.ok(one.use(MINUTE, 's', 60) && held !== undefined)
   await one.exchange()
-  for (let at = 0; at < 10; at += 1) {
+  for (let at = 0; at < 40; at += 1) {
     assert.ok(one.use(MINUTE, `other${at}`, 1))
     await one.exchange()
   }
@@ -276,4 +344,66 @@ test('ten thousand subjects are held and settled in microseconds each', async ()
     for (let at = 0; at < 10_000; at += 1) assert.ok(one.use(rule, `subject-${at}`, 10))
   const each = ((performance.now() - startMs) * 1000) / 50_000
   assert.ok(each < 100, `${each} µs`)
+})
+
+test('what is leased does not shrink while the store is lost', async () => {
+  const { one } = await two()
+  assert.ok(one.use(MINUTE, 's', 20))
+  for (let round = 0; round < 5; round += 1) await one.exchange('lost')
+  assert.ok(one.use(MINUTE, 's', 30))
+})
+
+test('with the store lost accounts of windows that are over give way, whatever the ledger knows of them', async () => {
+  const ledger = new TestLedger()
+  const one = new TestGateway(ledger, 'one', 10)
+  await one.exchange()
+  for (let at = 0; at < 100; at += 1) {
+    assert.ok(one.use(MINUTE, 's', 1))
+    await one.exchange('lost')
+    ledger.advance(60_000)
+  }
+  assert.ok([...one.limiter.accounts()].length <= 11)
+})
+
+test('a counter is reported once, also when it was to be given up and is used again', async () => {
+  const { one, other } = await two()
+  while (one.use(MINUTE, 's', 5));
+  await one.exchange()
+  await other.exchange()
+  other.use(MINUTE, 's', 1)
+  const { request } = other.limiter.report()
+  assert.deepEqual(
+    request.reports.map(({ holder }) => holder !== ''),
+    [true],
+  )
+})
+
+test('what was forgotten for lack of room is remembered with what was left of it', async () => {
+  const ledger = new TestLedger()
+  const one = new TestGateway(ledger, 'one', 4)
+  await one.exchange()
+  assert.ok(one.use(MINUTE, 's', 60))
+  for (let at = 0; at < 5; at += 1) {
+    await one.exchange()
+    assert.ok(one.use(MINUTE, `other${at}`, 1))
+  }
+  assert.equal(
+    [...one.limiter.accounts()].some(({ subject }) => subject === 's'),
+    false,
+  )
+  assert.equal(one.use(MINUTE, 's', 41), false)
+  assert.ok(one.use(MINUTE, 's', 40))
+})
+
+test('the ledger is asked ahead when little is left of a lease and more may be had', async () => {
+  const { one } = await two()
+  one.lows = 0
+  assert.ok(one.use(MINUTE, 's', 5))
+  assert.equal(one.lows, 0)
+  assert.ok(one.use(MINUTE, 's', 30))
+  assert.equal(one.lows, 1)
+  const { one: single } = await alone()
+  single.lows = 0
+  assert.ok(single.use(MINUTE, 's', 99))
+  assert.equal(single.lows, 0)
 })

@@ -152,7 +152,6 @@ export class Limiter {
     for (const hold of holds) {
       hold.purse.reserved -= hold.amount
       hold.purse.used += used(hold.purse.unit)
-      hold.amount = 0
       this.#touch(hold.account)
     }
     for (const account of accountsIn(holds)) account.open -= 1
@@ -198,8 +197,6 @@ export class Limiter {
     for (const { counter, endMs } of reply.wanted) this.#want(counter, endMs)
     this.#share = reply.share
     this.#shareInUse = Math.max(this.#shareInUse, reply.share)
-    // Who is alone may have all: what each one has is looked at again.
-    if (reply.replicas !== this.#replicas) for (const account of this.#accounts.all()) this.#touchCurrent(account)
     this.#replicas = reply.replicas
     this.#isJoined = true
   }
@@ -274,10 +271,6 @@ export class Limiter {
     if (account.isDirty) return
     account.isDirty = true
     this.#dirty.add(account)
-  }
-
-  #touchCurrent(account: Account): void {
-    if (account.span.endMs > this.nowEpochMs()) this.#touch(account)
   }
 
   #ask(account: Account, purse: Purse, amount: number): void {

@@ -193,6 +193,15 @@ test('the tightest rule is in the notes, and the refusal names the one that keep
   assert.equal(third.meter(1e6), undefined)
 })
 
+test('an amount of nothing refuses also what costs nothing, until the window ends', async () => {
+  const from = await deps(testRule({ amounts: { microUsd: 0 } }))
+  const free = reserve(from, { principal: CALLER, ask: testAsk(), alias: 'chat', targets: [] })
+  assert.equal(
+    free?.refusal?.message,
+    'rule `r` allows 0 USD a minute, and too little of it is left, try again in 60 s',
+  )
+})
+
 test('what is held for others only is worth another try soon', async () => {
   const from = await deps(testRule({ name: 'money', amounts: { microUsd: 2000 } }))
   const one = held(from)

@@ -68,7 +68,6 @@ async function drain(
       const holds = account.purses.map((purse) => ({ account, purse, amount: 1 }))
       while (limiter.hold(holds).length === 0) {
         limiter.settle(holds, () => 1)
-        for (const hold of holds) hold.amount = 1
         used += 1
       }
     }
