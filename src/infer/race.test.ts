@@ -8,7 +8,7 @@ import type { Leg, OpenCall, Plan } from '#contract/route.ts'
 import { type Answer, Race } from './race.ts'
 import { testScreened, testTarget } from './test-asks.ts'
 
-type Says = { readonly afterMs: number; readonly error?: unknown }
+type Says = { readonly afterMs: number; readonly error?: Error }
 
 interface Ran {
   readonly answer: Promise<Answer>
