@@ -167,7 +167,13 @@ test('the same question again: the kept answer, free of charge, and the entry sa
 const run = promisify(execFile)
 
 test('`thinplane targets` shows what the router knows, and `thinplane warm` keeps a target awake', async () => {
-  await withPlane({ clouds: SLEEPY, change: routed({ detourAboveMs: 200 }) }, async (plane) => {
+  // Asked again after at most 3.4 s, which leaves a slow machine time before it would fall asleep.
+  const clouds = { cloudRun: { scaling: { ...SLEEPY.cloudRun.scaling, idleMs: 6000 } } }
+  const change = (config: ConfigDraft): void => {
+    routed({ detourAboveMs: 200 })(config)
+    Object.assign(config.targets[GPU] ?? {}, { scaling: { idleMs: 4000, coldStartMs: START_MS } })
+  }
+  await withPlane({ clouds, change }, async (plane) => {
     const admin = createKey({ tenant: 'test', subject: 'ops', roles: ['admin'] })
     await plane.addKey(admin)
     await sleep(700)
@@ -184,7 +190,7 @@ test('`thinplane targets` shows what the router knows, and `thinplane warm` keep
     await assert.rejects(thinplane(admin.key, 'warm', 'gone'), /there is no target `gone`/)
     const warmed = await thinplane(admin.key, 'warm', GPU, '--minutes', '1')
     assert.match(warmed.stdout, /^vllm-us-east4 {3}warm, .*kept awake for \d+ s/)
-    await sleep(3500)
+    await sleep(8000)
     const later = JSON.parse((await thinplane(plane.key, 'targets', '--json')).stdout) as {
       targets: { name: string; warmth?: { state: string; startsSeen: number } }[]
     }
