@@ -32,8 +32,8 @@ const FULL: Plan = {
   shards: 6,
   documents: 192,
   perSecond: 3,
-  warmUpMs: 200_000,
-  countedMs: 400_000,
+  warmUpMs: 120_000,
+  countedMs: 240_000,
   callers: 36,
   closedMs: 240_000,
 }
