@@ -79,13 +79,29 @@ test('when a purse is short it is told within a twentieth of a second, and not m
   await keeper.close()
 })
 
+test('however often it is asked for, an exchange comes every twentieth of a second; with the store lost every second', async () => {
+  const { store, keeper, troubles } = await started()
+  const hammer = setInterval(keeper.soon, 5)
+  const before = store.requests.length
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const made = store.requests.length - before
+  assert.ok(made >= 3 && made <= 10, `${made} in half a second`)
+  store.fate = 'lost'
+  await until(() => troubles.length === 1, 500)
+  const lost = store.requests.length
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  assert.ok(store.requests.length - lost <= 1)
+  clearInterval(hammer)
+  await keeper.close()
+})
+
 test('a lost store is said once, what is leased goes on, and what was used is told when it is back', async () => {
   const { store, troubles, keeper, use } = await started()
   assert.ok(use(10))
   store.fate = 'lost'
+  assert.ok(use(80))
   const before = store.requests.length
   await until(() => store.requests.length >= before + 2, 3500)
-  assert.ok(use(80))
   assert.deepEqual(troubles, ['gone'])
   assert.deepEqual([keeper.status().trouble, keeper.status().store], ['gone', 'test'])
   store.fate = 'well'

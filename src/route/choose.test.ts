@@ -313,16 +313,18 @@ test('a brown-out: a target that became ten times slower is left alone but for o
   const made = testRouter()
   teach(made, A, 100, 40)
   teach(made, B, 110, 40)
-  const given = {
-    test: made,
-    targets: [A, B],
-    routing: { strategy: 'fastest' as const, hedge: { percent: 0, minMs: 1 } },
-  }
   for (let call = 0; call < 3; call += 1) teach(made, A, 1000, 1)
-  const chosen = Array.from({ length: 20 }, () => legs(given)[0])
-  assert.ok(chosen.every((name) => name === 'b'))
-  assert.match(plan(given).line(), /then a 1000 ms slow/)
+  for (const strategy of ['ordered', 'fastest', 'cheapest', 'balanced'] as const) {
+    const given: Given = { test: made, targets: [A, B], routing: { strategy } }
+    const chosen = Array.from({ length: 20 }, () => legs(given)[0])
+    assert.ok(
+      chosen.every((name) => name === 'b'),
+      strategy,
+    )
+    assert.match(plan(given).line(), /then a 1000 ms slow/)
+  }
   made.pass(2000)
+  assert.equal(legs({ test: made, targets: [A, B] })[0], 'a', 'somebody has to find out')
   teach(made, A, 100, 1)
   assert.equal(made.router.stateOf(A).slowness.isSlow, false)
 })

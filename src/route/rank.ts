@@ -13,6 +13,8 @@ export interface Candidate {
   readonly expectMs: number
   /** Expected milliseconds of a cold start on top, its probability counted in. */
   readonly coldMs: number
+  /** It has become much slower than it was. */
+  readonly isSlow: boolean
   /** What the request is expected to cost; the dearest of the others where no price is given. */
   readonly usd: number
 }
@@ -52,6 +54,7 @@ export function candidatesOf(
       outMs: state.breaker.waitMs(nowMs),
       expectMs: state.expectMs(isStream, nowMs),
       coldMs: state.coldWaitMs(nowMs),
+      isSlow: state.isSlowNow(isStream, nowMs),
       usd: Number.isNaN(usd) ? dearest : usd,
     }
   })
@@ -61,13 +64,13 @@ export function candidatesOf(
 export function rank(candidates: readonly Candidate[], wanted: Wanted, random: () => number): Candidate[] {
   switch (wanted.routing.strategy) {
     case 'ordered':
-      return [...candidates]
+      return slowLast(candidates)
     case 'cheapest':
-      return candidates.toSorted(
-        (a, b) =>
-          Number(a.target.price.isKnown ? 0 : 1) - Number(b.target.price.isKnown ? 0 : 1) ||
-          a.usd - b.usd ||
-          a.expectMs - b.expectMs,
+      return slowLast(
+        candidates.toSorted(
+          (a, b) =>
+            Number(b.target.price.isKnown) - Number(a.target.price.isKnown) || a.usd - b.usd || a.expectMs - b.expectMs,
+        ),
       )
     case 'fastest':
       return oneOfTheBest(candidates, ({ expectMs }) => expectMs, random)
@@ -78,6 +81,12 @@ export function rank(candidates: readonly Candidate[], wanted: Wanted, random: (
         random,
       )
   }
+}
+
+/** Preferred or cheap, a target that has become much slower than it was stands behind those that have not. */
+function slowLast(candidates: readonly Candidate[]): Candidate[] {
+  if (!candidates.some(({ isSlow }) => isSlow)) return [...candidates]
+  return [...candidates.filter(({ isSlow }) => !isSlow), ...candidates.filter(({ isSlow }) => isSlow)]
 }
 
 /**

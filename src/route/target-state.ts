@@ -84,6 +84,12 @@ export class TargetState {
     return Math.max(known + this.#queueMs(now), this.#slowMs(samples, sketch, now))
   }
 
+  /** Whether it has become much slower than it was, and no call has to find out now whether that is over. */
+  isSlowNow(isStream: boolean, now: number): boolean {
+    const sketch = isStream ? this.streams : this.wholes
+    return this.#slowMs(sketch.samples(now), sketch, now) > 0
+  }
+
   /** Milliseconds that a hedge waits for it: the 95th percentile; NaN while too little is known. */
   hedgeMs(isStream: boolean, now: number): number {
     const sketch = isStream ? this.streams : this.wholes

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
+import { showEntry } from '#bin/show-entry.ts'
 import { createKey } from '#identity/key.ts'
 import { asList, asRecord, parseJson } from '#kit/json.ts'
 import {
@@ -108,6 +109,10 @@ test('what is settled is what the entry says, and nothing stays reserved', async
       shown.map((row) => row['reserved']),
       [0, 0, 0],
     )
+    assert.match(showEntry(entry, 0), new RegExp(`limits money, rate\\n.*\\n  counted  1 requests, ${tokens} tokens`))
+    const { adminKey } = await admin(plane)
+    assert.equal((await post(plane.url, '/admin/v1/limits/reclaim', adminKey, '')).status, 200)
+    assert.equal((await post(plane.url, '/admin/v1/limits/reclaim', plane.key, '')).status, 403)
   })
 })
 
