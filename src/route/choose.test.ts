@@ -7,6 +7,7 @@ import type { Alias, Target } from '#contract/target.ts'
 import { TEST_ROUTING, testAlias } from '#contract/test-alias.ts'
 import { testAsk } from '#contract/test-ask.ts'
 import { choose, foresee, preview, targetsOf } from './choose.ts'
+import { prefixOf } from './prefix.ts'
 import { SLEEPS, type TestRouter, teach, testRouter, testTarget } from './test-router.ts'
 
 const PERMIT: Permit = {
@@ -288,12 +289,17 @@ test('what a shard held is forgotten when it started cold', () => {
   const prefix = made.router.prefixes
   const shard = shards.find((each) => each.name === name) ?? A
   made.pass(30 * 60_000)
+  assert.ok(
+    prefix.match(
+      name,
+      prefixOf(testAsk({ messages: [{ role: 'user', parts: [{ type: 'text', text: `${BOOK}one` }] }] }), 'tenant'),
+    ) > 0.9,
+  )
   const call = made.router.open(shard, true)
   made.pass(30_000)
   call?.began()
-  let held = 0
-  for (let block = 0; block < 10; block += 1) held += prefix.match(name, [block])
-  assert.equal(held, 0)
+  const prompt = testAsk({ messages: [{ role: 'user', parts: [{ type: 'text', text: `${BOOK}one` }] }] })
+  assert.equal(prefix.match(name, prefixOf(prompt, 'tenant')), 0)
   assert.equal(made.router.stateOf(shard).warmth?.seenStarts, 1)
 })
 
