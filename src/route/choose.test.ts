@@ -138,6 +138,14 @@ test('cheapest: by price, and those without one last', () => {
   assert.match(plan(given).line(), /none 200 ms price not given/)
 })
 
+test('balanced: a price that nobody gave counts as the dearest', () => {
+  const priced = (name: string, usd: number, isKnown = true): Target =>
+    testTarget(name, { price: { ...A.price, usdPerMillionInput: usd, usdPerMillionOutput: usd, isKnown } })
+  const targets = [priced('none', 0, false), priced('cheap', 1), priced('dear', 50)]
+  const routing = { strategy: 'balanced' as const, usdPerSecond: 0 }
+  assert.equal(legs({ test: testRouter(), targets, routing })[0], 'cheap')
+})
+
 test('balanced: a second is worth what the alias says', () => {
   const made = testRouter()
   const dear = testTarget('dear', { price: { ...A.price, usdPerMillionOutput: 5 } })
@@ -279,6 +287,13 @@ test('prompts with the same beginning go to the same shard, as long as it has ro
   const busy = SHARDS.find(({ name }) => name === first) ?? SHARDS[0] ?? A
   for (let call = 0; call < 2; call += 1) made.router.open(busy, true)
   assert.notEqual(legs({ test: made, targets: SHARDS, text: `${BOOK}five` })[0], first, 'it is full')
+})
+
+test('a shard that is awake comes before one that may sleep, also where no start is too long', () => {
+  const made = testRouter()
+  const shards = SHARDS.map((shard) => ({ ...shard, scaling: SLEEPS }))
+  teach(made, shards[1] ?? A, 300, 1)
+  assert.equal(legs({ test: made, targets: shards, routing: { detourAboveMs: 3_600_000 } })[0], 'p-2')
 })
 
 test('what a shard held is forgotten when it started cold', () => {
