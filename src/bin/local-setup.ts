@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { openWitnessKey } from '#dataplane/witness-key.ts'
+import { openWitnessKey } from '#dataplane/witness/witness-key.ts'
 import { trailPaths } from '#record/signed.ts'
 import { openTrailKey } from '#record/trail-key.ts'
 import type { SimCloudsSettings } from '#simclouds/options.ts'

@@ -1,7 +1,7 @@
 import type { ContextAnswer, Passage, PassportClaims, RemoteSpan } from '#contract/context.ts'
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Candidate } from './rank.ts'
+import type { Candidate } from '#dataplane/retrieve/rank.ts'
 
 /** What an answer is made of. */
 export interface AnswerParts {

@@ -5,9 +5,9 @@ import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Collection } from './collection.ts'
-import type { Embedder } from './embed.ts'
-import { wordsOf } from './rank.ts'
+import type { Collection } from '#dataplane/access/collection.ts'
+import type { Embedder } from '#dataplane/embed/embed.ts'
+import { wordsOf } from '#dataplane/retrieve/rank.ts'
 
 /** Why tests that need the index are skipped, or false. */
 export const skipWithoutIndex: string | false = await Promise.all([

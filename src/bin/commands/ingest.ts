@@ -1,6 +1,6 @@
 import { loadConfig } from '#config/load.ts'
-import type { IngestProgress, IngestReport } from '#dataplane/ingest.ts'
-import { ingestAll } from '#dataplane/ingest-all.ts'
+import type { IngestProgress, IngestReport } from '#dataplane/ingest/ingest.ts'
+import { ingestAll } from '#dataplane/ingest/ingest-all.ts'
 import type { Command } from '#bin/command.ts'
 import { dataPlaneOptions } from '#bin/data-plane.ts'
 

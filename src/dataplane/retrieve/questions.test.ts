@@ -6,15 +6,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { openCollection } from './collection-index.ts'
-import { createMiniLmEmbedder } from './embed.ts'
-import { ingest } from './ingest.ts'
-import { createPreparer } from './preparer.ts'
+import { openCollection } from '#dataplane/index/collection-index.ts'
+import { createMiniLmEmbedder } from '#dataplane/embed/embed.ts'
+import { ingest } from '#dataplane/ingest/ingest.ts'
+import { createPreparer } from '#dataplane/ingest/preparer.ts'
 import { retrieve } from './retrieve.ts'
-import { collectionOf, folderWith, skipWithoutIndex } from './test-agent.ts'
+import { collectionOf, folderWith, skipWithoutIndex } from '#dataplane/test-agent.ts'
 
-const HERE = fileURLToPath(new URL('.', import.meta.url))
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const HERE = fileURLToPath(new URL('..', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const CACHE = join(ROOT, '.cache')
 const PREFIX = 'dataplane-questions-'
 const MIN_RIGHT = 13

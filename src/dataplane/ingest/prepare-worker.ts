@@ -1,7 +1,7 @@
 /** Parses and screens away from the thread that answers requests: a hostile file may take its time and its memory. */
 import { parentPort } from 'node:worker_threads'
 import { z } from 'zod'
-import { ParseError } from './parse/parsed.ts'
+import { ParseError } from '#dataplane/parse/parsed.ts'
 import { prepare } from './prepare.ts'
 import type { PreparedDocument } from './prepare.ts'
 

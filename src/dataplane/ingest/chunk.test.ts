@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chunk, MAX_CHARS } from './chunk.ts'
-import { parseMarkdown } from './parse/markdown.ts'
-import { parsePlain } from './parse/plain.ts'
+import { parseMarkdown } from '#dataplane/parse/markdown.ts'
+import { parsePlain } from '#dataplane/parse/plain.ts'
 
 const word = fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
 const paragraph = fc.oneof(

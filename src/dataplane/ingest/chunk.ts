@@ -1,4 +1,4 @@
-import type { Heading, ParsedDocument } from './parse/parsed.ts'
+import type { Heading, ParsedDocument } from '#dataplane/parse/parsed.ts'
 
 /** Size that the splitter aims at, in UTF-16 code units. */
 const TARGET_CHARS = 800

@@ -1,6 +1,6 @@
 import type { RemoteSpan } from '#contract/context.ts'
-import type { CollectionIndex } from './collection-index.ts'
-import type { Embedder } from './embed.ts'
+import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
+import type { Embedder } from '#dataplane/embed/embed.ts'
 import { fuse, isRelevant, select, wordsOf } from './rank.ts'
 import type { Candidate, CollectionHits } from './rank.ts'
 

@@ -4,7 +4,7 @@ import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { withLock } from './lock-file.ts'
-import { folderWith } from './test-agent.ts'
+import { folderWith } from '#dataplane/test-agent.ts'
 
 test('a lock is held once, and left by the dead', async () => {
   const path = join(await folderWith({}), 'a', 'lock')

@@ -1,7 +1,7 @@
 /** Runs the embedding model: one text takes tens to hundreds of milliseconds of pure computing. */
 import { parentPort } from 'node:worker_threads'
 import { z } from 'zod'
-import { loadPackage } from './heavy.ts'
+import { loadPackage } from '#dataplane/heavy.ts'
 
 /** What the worker answers: the vector of the text. */
 export type EmbedReply = { readonly vector: Float32Array } | { readonly failure: string }

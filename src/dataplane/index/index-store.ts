@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { z } from 'zod'
-import { loadPackage } from './heavy.ts'
+import { loadPackage } from '#dataplane/heavy.ts'
 
 /** A passage as it is stored, but for its vector. */
 interface StoredPassage {

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { accessClasses } from './collection.ts'
-import type { AccessClasses, Collection } from './collection.ts'
-import type { Embedder } from './embed.ts'
+import { accessClasses } from '#dataplane/access/collection.ts'
+import type { AccessClasses, Collection } from '#dataplane/access/collection.ts'
+import type { Embedder } from '#dataplane/embed/embed.ts'
 import { dropIndexStore, openIndexStore } from './index-store.ts'
 import type { IndexStore } from './index-store.ts'
-import { readManifest } from './manifest.ts'
-import type { Manifest } from './manifest.ts'
+import { readManifest } from '#dataplane/ingest/manifest.ts'
+import type { Manifest } from '#dataplane/ingest/manifest.ts'
 
 /** One collection, opened: its passages and what they were made from. */
 export interface CollectionIndex {

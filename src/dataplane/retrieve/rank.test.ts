@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PassageWithVector } from './index-store.ts'
+import type { PassageWithVector } from '#dataplane/index/index-store.ts'
 import { fuse, isRelevant, select, wordsOf } from './rank.ts'
 
 function passage(document: string, start: number, text: string, vector: readonly number[] = [1, 0]): PassageWithVector {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createPassportCheck } from './passport.ts'
-import { AUDIENCE, createMinter, ISSUER, NOW_EPOCH_MS } from './test-agent.ts'
+import { AUDIENCE, createMinter, ISSUER, NOW_EPOCH_MS } from '#dataplane/test-agent.ts'
 
 const minter = await createMinter()
 const iat = NOW_EPOCH_MS / 1000

@@ -2,7 +2,7 @@ import type { Finding } from '#contract/screened.ts'
 import { scan } from '#detect/scan.ts'
 import { posix } from 'node:path'
 import { chunk } from './chunk.ts'
-import { parse } from './parse/parse.ts'
+import { parse } from '#dataplane/parse/parse.ts'
 
 /** A document as it goes into the index, but for its vectors. */
 export interface PreparedDocument {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accessClasses, accessId, assertCollections, mayRead, permittedAccessIds } from './collection.ts'
-import { collectionOf } from './test-agent.ts'
+import { collectionOf } from '#dataplane/test-agent.ts'
 
 const nobody = { roles: [], groups: [] }
 const people = { roles: ['people'], groups: [] }

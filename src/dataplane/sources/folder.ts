@@ -1,6 +1,6 @@
 import { open, readdir, realpath, stat } from 'node:fs/promises'
 import { join, posix, sep } from 'node:path'
-import { EXTENSIONS } from './parse/parse.ts'
+import { EXTENSIONS } from '#dataplane/parse/parse.ts'
 
 /** A larger file is not read. */
 export const MAX_FILE_BYTES = 50 * 1024 * 1024

@@ -1,7 +1,7 @@
 import { Lru } from '#kit/lru.ts'
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
-import { WorkerLane } from './worker-lane.ts'
+import { WorkerLane } from '#dataplane/worker-lane.ts'
 
 /** Turns text into unit vectors whose dot product says how close two texts are in meaning. */
 export interface Embedder {

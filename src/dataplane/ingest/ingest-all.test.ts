@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openCollection } from './collection-index.ts'
+import { openCollection } from '#dataplane/index/collection-index.ts'
 import { ingestAll } from './ingest-all.ts'
-import { collectionOf, createWordEmbedder, folderWith, skipWithoutIndex } from './test-agent.ts'
+import { collectionOf, createWordEmbedder, folderWith, skipWithoutIndex } from '#dataplane/test-agent.ts'
 
 test('an agent that runs takes over what a command ingested', { skip: skipWithoutIndex }, async () => {
   const collection = collectionOf(await folderWith({ 'a.txt': 'wind' }))

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { listFolder, readSource } from './folder-source.ts'
-import { folderWith } from './test-agent.ts'
+import { listFolder, readSource } from './folder.ts'
+import { folderWith } from '#dataplane/test-agent.ts'
 
 test('a folder lists what can be parsed, without dot files and what lies outside', async () => {
   const outside = await folderWith({ 'secret.md': 'outside' })

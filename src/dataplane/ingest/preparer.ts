@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Fate } from './manifest.ts'
 import type { PreparedDocument } from './prepare.ts'
-import { WorkerLane, WorkerLaneError } from './worker-lane.ts'
+import { WorkerLane, WorkerLaneError } from '#dataplane/worker-lane.ts'
 
 /** A document ready for the index, or why there is none. */
 type Prepared =

@@ -11,7 +11,7 @@ import { type Signer, type VerifierKey, formatVkey } from '#tlog/key.ts'
 import { type Note, formatNote, formatSignature, parseNote, signaturesBy, verifyNote } from '#tlog/note.ts'
 import { verifyConsistency } from '#tlog/verify-proof.ts'
 import { type AddCheckpoint, parseAddCheckpoint } from '#tlog/witness-request.ts'
-import type { Reply } from './http.ts'
+import type { Reply } from '#dataplane/http.ts'
 
 export interface WitnessOptions {
   /** What it knows of each log is kept here. */
