@@ -6,30 +6,48 @@ import type { DataPlaneOptions } from '#dataplane/serve.ts'
 import { type Witness, openWitness } from '#dataplane/witness/witness.ts'
 import { openWitnessKey } from '#dataplane/witness/witness-key.ts'
 import type { Log } from '#observe/log.ts'
+import { openDataSources } from './data-sources.ts'
 import { egressMicroUsd } from '#planner/egress.ts'
 import { parseVkey } from '#tlog/key.ts'
 
-/** What the agent is started with, from the `dataPlane` section of the file. @throws when there is none. */
-export function dataPlaneOptions({
-  config,
-  resolve,
-  file,
-}: LoadedConfig): Omit<DataPlaneOptions, 'witness'> & { readonly closeBorder: () => Promise<void> } {
+/** What the agent is started with, from the `dataPlane` section of the file. */
+type AgentOptions = Omit<DataPlaneOptions, 'witness'> & { readonly closeSources: () => Promise<void> }
+
+/** The section of the agent. @throws when there is none. */
+export function dataPlaneSection({ config, resolve, file }: LoadedConfig) {
   const { dataPlane } = config
   if (dataPlane === undefined)
     throw new Error(`${file} has no section \`dataPlane\`, add one with the collections to serve`)
+  return { dataPlane, resolve, file }
+}
+
+/** @throws when there is no section `dataPlane`, or a secret can not be had. */
+export function dataPlaneOptions(loaded: LoadedConfig, onFault: (error: unknown) => void): AgentOptions {
+  const section = dataPlaneSection(loaded)
+  const { dataPlane } = section
+  const { dataDir, collections, facts, engine, embedder, reranker, ...sources } = openDataSources(
+    section,
+    process.env,
+    onFault,
+  )
   const border = openBorder({ from: dataPlane.place, rules: DEFAULT_RULES, egressMicroUsd })
   return {
     host: dataPlane.host,
     port: dataPlane.port,
     name: dataPlane.name,
     issuer: dataPlane.issuer,
-    dataDir: resolve(dataPlane.data),
-    collections: Object.entries(dataPlane.collections).map(([name, collection]) => ({
-      name,
-      ...collection,
-      folder: resolve(collection.folder),
-    })),
+    tenants: dataPlane.tenants,
+    dataDir,
+    collections,
+    facts,
+    engine,
+    embedder,
+    ...(reranker === undefined ? {} : { reranker }),
+    rebuild: dataPlane.index.rebuild,
+    writes: dataPlane.index.writes,
+    listEveryMs: dataPlane.index.listEveryMinutes * 60_000,
+    maxAnswerBytes: dataPlane.maxAnswerBytes,
+    onFault,
     fetchKeys: async () => {
       const answer = await border.cross(
         {
@@ -56,7 +74,10 @@ export function dataPlaneOptions({
       )
       return JSON.parse(await answer.text()) as unknown
     },
-    closeBorder: () => border.close(200),
+    closeSources: async () => {
+      sources.close()
+      await border.close(200)
+    },
   }
 }
 

@@ -157,6 +157,8 @@ export function localConfig(setup: LocalSetup): string {
       port: setup.dataPort,
       jwksUrl: `http://127.0.0.1:${setup.port}/.well-known/jwks.json`,
       data: 'data-plane',
+      // A new version may bring another embedding model: the documents are at hand.
+      index: { rebuild: true },
       ...(setup.keys === undefined ? {} : { witness: { logs: [setup.keys.log] } }),
       collections: { docs: { title: 'Documents', folder: setup.docs } },
     },

@@ -1,45 +1,12 @@
 import { z } from 'zod'
 import { POLICY_PACKS } from '#contract/policy-pack.ts'
+import { dataPlane, factName } from './data-plane.ts'
+import { logName, ms, name, place, secret, tags, url, vkey } from './fields.ts'
 
 /*
  * The configuration file, and the only source of its reference: docs/reference/config.md and the JSON Schema for
  * editors are generated from here. Every field says what it is, its unit and its default.
  */
-
-const name = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9._-]{0,62}$/,
-    'use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit',
-  )
-
-const url = z
-  .string()
-  .regex(/^https?:\/\/[^\s/?#]+(?:\/[^\s?#]*[^\s/?#])?$/, 'write an http or https URL without a slash at the end')
-
-const place = z
-  .strictObject({
-    cloud: z
-      .enum(['azure', 'aws', 'gcp', 'local'])
-      .describe('The cloud; `local` for this machine or your own network.'),
-    region: z
-      .string()
-      .min(1)
-      .describe("The cloud's own name of the region, such as `eastus`, `us-east-1`, `us-east4`."),
-  })
-  .describe('Where something runs: decides latency, egress price and jurisdiction.')
-
-const secret = z
-  .union(
-    [
-      z.strictObject({ env: z.string().min(1).describe('Name of the environment variable that holds the value.') }),
-      z.strictObject({
-        file: z.string().min(1).describe('File that holds the value; a line feed at its end is cut off.'),
-      }),
-    ],
-    { error: 'write `{ env: NAME }` or `{ file: PATH }`: secrets stand in the configuration by reference only' },
-  )
-  .describe('A secret by reference. Values themselves are never written into the configuration.')
 
 const entraApp = {
   issuer: name.describe('Name of the Entra issuer in `identity.issuers` whose login host and tenants are used.'),
@@ -204,9 +171,6 @@ const credential = z
   ])
   .default({ kind: 'none' })
   .describe('How calls prove who we are. Default: no credential.')
-
-const ms = (value: number, what: string) =>
-  z.int().min(1).max(3_600_000).default(value).describe(`${what} In milliseconds, default ${value}.`)
 
 const listen = z
   .strictObject({
@@ -576,10 +540,6 @@ const context = z
   .optional()
   .describe('The data plane. Absent: aliases can not be grounded.')
 
-const tags = z
-  .array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'use lower-case letters, digits, `.`, `_` and `-`'))
-  .default([])
-
 /** Source of a price that nobody gave. */
 export const NO_PRICE = 'not given'
 
@@ -811,6 +771,18 @@ const alias = z
         'Answers are kept in memory for the same caller who asks exactly the same; policies widen it to the tenant or forbid it with `@cache`. Absent: none is kept.',
       ),
     collections: z.array(name).default([]).describe('Collections that ground every request. Default none.'),
+    sql: z
+      .array(
+        z.strictObject({
+          name: factName.describe('A query of `dataPlane.queries`.'),
+          params: z
+            .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
+            .default({})
+            .describe("Values of its parameters, but for those that are the caller's own. Default none."),
+        }),
+      )
+      .default([])
+      .describe('Queries whose rows ground every request. Default none.'),
     topK: z.int().min(1).max(50).default(6).describe('Passages to fetch. Default 6.'),
     residency: z
       .string()
@@ -830,42 +802,6 @@ const alias = z
       ),
   })
   .describe('A model name that clients use.')
-
-const collection = z
-  .strictObject({
-    title: z.string().default('').describe('What people call it.'),
-    labels: tags.describe('How its documents are classified, such as `phi`: policies can read it. Default none.'),
-    folder: z.string().min(1).describe('Folder of documents (Markdown, HTML, text, PDF), relative to this file.'),
-    readers: z
-      .strictObject({
-        roles: z.array(z.string()).default([]).describe('Roles that may read. Default none.'),
-        groups: z.array(z.string()).default([]).describe('Groups that may read. Default none.'),
-      })
-      .prefault({})
-      .describe('Who may read; both empty: everyone whom policy lets ground on it.'),
-    rules: z
-      .array(
-        z.strictObject({
-          documents: z.string().min(1).describe('Glob over paths inside the folder, such as `hr/**`.'),
-          roles: z.array(z.string()).default([]).describe('Roles that may read these documents.'),
-          groups: z.array(z.string()).default([]).describe('Groups that may read these documents.'),
-        }),
-      )
-      .default([])
-      .describe('Narrower permissions for some documents; the first rule that matches counts. Default none.'),
-  })
-  .describe('A set of documents that answers can be grounded on.')
-
-const vkey = z
-  .string()
-  .regex(
-    /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/,
-    'write a verifier key as `thinplane audit key` prints it: `name+id+key`',
-  )
-
-const logName = z
-  .string()
-  .regex(/^[^\s+]+$/, 'write a URL without its scheme, such as `audit.example.com/gateway`: no blanks, no `+`')
 
 const ship = z
   .strictObject({
@@ -949,44 +885,6 @@ const audit = z
   })
   .prefault({})
   .describe('The audit log: its name, who else vouches for it, and where copies go.')
-
-const dataPlane = z
-  .strictObject({
-    host: z.string().default('127.0.0.1').describe('Address to listen on. Default `127.0.0.1`.'),
-    port: z.int().min(0).max(65_535).default(8081).describe('Port; 0 for any free one. Default 8081.'),
-    name: z
-      .string()
-      .min(1)
-      .default('thinplane-data')
-      .describe('Its name: the audience of passports. Default `thinplane-data`.'),
-    place: place.default({ cloud: 'aws', region: 'us-east-1' }),
-    jwksUrl: z
-      .string()
-      .min(1)
-      .describe('Where the control plane publishes its passport keys: its URL and `/.well-known/jwks.json`.'),
-    controlPlace: place.default({ cloud: 'azure', region: 'eastus' }),
-    issuer: z
-      .string()
-      .min(1)
-      .default('thinplane-control')
-      .describe("The control plane's name in passports. Default `thinplane-control`."),
-    data: z
-      .string()
-      .default('.thinplane/data-plane')
-      .describe('Folder for the index, relative to this file. Default `.thinplane/data-plane`.'),
-    collections: z.record(name, collection).default({}).describe('Collections by name.'),
-    witness: z
-      .strictObject({
-        name: logName
-          .optional()
-          .describe('Name in its key, a URL without its scheme. Default: the `name` above and `/witness`.'),
-        logs: z.array(vkey).min(1).describe('Verifier keys of the logs that it cosigns for.'),
-      })
-      .optional()
-      .describe('Cosigns checkpoints of audit logs at `/witness/add-checkpoint`. Absent: it does not.'),
-  })
-  .optional()
-  .describe('The agent beside the data: read by `thinplane data` and `thinplane ingest`.')
 
 const images = z
   .strictObject({

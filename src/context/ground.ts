@@ -102,7 +102,7 @@ async function call(deps: ContextDeps, request: ContextRequest, trip: Trip): Pro
   }
   if (status !== 200) throw refusalOf(status, body)
   try {
-    return Answer.parse(JSON.parse(body))
+    return Answer.parse(JSON.parse(body)) satisfies ContextAnswer
   } catch (error) {
     throw unavailable('the data plane answered in a form that is not known', error)
   }
@@ -142,7 +142,7 @@ const Finding = z.object({
   detector: z.string(),
 })
 
-const Answer: z.ZodType<ContextAnswer> = z.object({
+const Answer = z.object({
   passages: z.array(
     z.object({
       text: z.string(),
@@ -152,6 +152,7 @@ const Answer: z.ZodType<ContextAnswer> = z.object({
         title: z.string(),
         heading: z.string(),
         page: z.number(),
+        record: z.number(),
         start: z.number(),
         end: z.number(),
       }),

@@ -8,6 +8,10 @@ export interface ContextRequest {
   readonly topK: number
   /** Upper bound of the answer's JSON before compression. */
   readonly maxBytes: number
+  /** Estimated tokens of all passages at most. Absent: no bound but `maxBytes`. */
+  readonly maxTokens?: number
+  /** Milliseconds after which the caller wants what there is. Default 10,000. */
+  readonly deadlineMs?: number
   readonly sql: readonly { readonly name: string; readonly params: Readonly<Record<string, unknown>> }[]
   readonly items: readonly { readonly table: string; readonly key: Readonly<Record<string, unknown>> }[]
   /** A signed token minted by the control plane: see `PassportClaims`. */
@@ -49,6 +53,8 @@ export interface Source {
   readonly heading: string
   /** From 1, for documents with pages; 0 otherwise. */
   readonly page: number
+  /** First row or record, from 1, for documents that are made of them; 0 otherwise. */
+  readonly record: number
   /** UTF-16 offsets in the document's extracted text. */
   readonly start: number
   readonly end: number
@@ -61,9 +67,11 @@ export interface Receipt {
   readonly subject: string
   readonly tenant: string
   readonly reads: readonly {
+    /** Name of the collection; `sql:` and the query's name, `items:` and the table's. */
     readonly collection: string
+    /** The document; for rows and items a digest of what they were asked by. */
     readonly document: string
-    /** SHA-256 of the passage text, hex. */
+    /** SHA-256, hex: of the passage's text, of the JSON of the rows or the item. */
     readonly digest: string
   }[]
   /** Bytes of the answer's passages, rows and items. */
@@ -86,6 +94,7 @@ export interface PassportClaims {
   readonly tenant: string
   readonly roles: readonly string[]
   readonly groups: readonly string[]
+  /** What may be asked: names of collections, `sql:NAME` for queries, `items:NAME` for tables. */
   readonly collections: readonly string[]
   readonly purpose: string
   readonly residency: string

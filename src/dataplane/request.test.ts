@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseContextRequest } from './request.ts'
 
-const good = { queries: ['a'], collections: ['docs'], topK: 3, maxBytes: 4096, sql: [], items: [], principal: 'x.y.z' }
+const good = {
+  queries: ['a'],
+  collections: ['docs'],
+  topK: 3,
+  maxBytes: 4096,
+  deadlineMs: 500,
+  sql: [],
+  items: [],
+  principal: 'x.y.z',
+}
 
 test('a request is taken as it is, without what it says twice', () => {
   const request = parseContextRequest(JSON.stringify({ ...good, queries: ['a', 'a'], collections: ['docs', 'docs'] }))
@@ -16,8 +25,11 @@ const rows: readonly [unknown, string, string, RegExp][] = [
   [{ ...good, maxBytes: 100 }, 'WIRE_MALFORMED', 'maxBytes', /2048/],
   [{ ...good, extra: 1 }, 'WIRE_MALFORMED', 'extra', /field `extra`/],
   [[], 'WIRE_MALFORMED', 'body', /field `body`/],
-  [{ ...good, sql: [{ name: 'n', params: {} }] }, 'WIRE_UNSUPPORTED', 'sql', /no source for `sql` yet/],
-  [{ ...good, items: [{ table: 't', key: {} }] }, 'WIRE_UNSUPPORTED', 'items', /no source for `items` yet/],
+  [{ ...good, collections: [] }, 'WIRE_MALFORMED', 'collections', /say where it is to be searched/],
+  [{ ...good, queries: [], collections: [] }, 'WIRE_MALFORMED', 'queries', /`queries`, `sql` or `items`/],
+  [{ ...good, deadlineMs: 0 }, 'WIRE_MALFORMED', 'deadlineMs', /field `deadlineMs`/],
+  [{ ...good, sql: [{ name: 'n', text: 'SELECT 1' }] }, 'WIRE_MALFORMED', 'sql[0]', /nrecognized key/],
+  [{ ...good, items: [{ table: 't' }] }, 'WIRE_MALFORMED', 'items[0].key', /expected record/],
 ]
 
 for (const [body, code, param, message] of rows) {

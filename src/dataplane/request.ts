@@ -5,32 +5,55 @@ import { z } from 'zod'
 /** A client that can not take this much can not take an answer without passages either. */
 const MIN_ANSWER_BYTES = 2048
 
+/** A caller that says nothing waits as long as the gateway does by default. */
+const DEFAULT_DEADLINE_MS = 10_000
+const MAX_DEADLINE_MS = 300_000
+const MAX_QUERIES = 8
+/** As many as one BatchGetItem takes. */
+const MAX_ITEMS = 100
+
 const Request = z.strictObject({
-  queries: z.array(z.string().max(100_000)).min(1).max(8),
-  collections: z.array(z.string().max(63)).min(1).max(16),
-  topK: z.int().min(1).max(50),
+  queries: z.array(z.string().max(100_000)).max(8).default([]),
+  collections: z.array(z.string().max(63)).max(16).default([]),
+  topK: z.int().min(1).max(50).default(6),
   maxBytes: z.int().min(MIN_ANSWER_BYTES),
-  sql: z.array(z.strictObject({ name: z.string(), params: z.record(z.string(), z.unknown()) })).default([]),
-  items: z.array(z.strictObject({ table: z.string(), key: z.record(z.string(), z.unknown()) })).default([]),
+  maxTokens: z.int().min(1).optional(),
+  deadlineMs: z.int().min(1).max(MAX_DEADLINE_MS).default(DEFAULT_DEADLINE_MS),
+  sql: z
+    .array(z.strictObject({ name: z.string().max(63), params: z.record(z.string().max(63), z.unknown()).default({}) }))
+    .max(MAX_QUERIES)
+    .default([]),
+  items: z
+    .array(z.strictObject({ table: z.string().max(63), key: z.record(z.string().max(63), z.unknown()) }))
+    .max(MAX_ITEMS)
+    .default([]),
   principal: z.string().max(8192).default(''),
 })
 
 /**
  * The body of `POST /v1/context`.
  *
- * @throws {Refusal} WIRE_MALFORMED naming the field; WIRE_UNSUPPORTED for sources that this agent does not have.
+ * @throws {Refusal} WIRE_MALFORMED naming the field.
  */
-export function parseContextRequest(body: string): ContextRequest {
+export function parseContextRequest(body: string): ContextRequest & { readonly deadlineMs: number } {
   const parsed = Request.safeParse(parseJson(body))
   if (!parsed.success) throw malformed(parsed.error)
-  const request = parsed.data
-  for (const name of ['sql', 'items'] as const) {
-    if (request[name].length === 0) continue
-    throw new Refusal('WIRE_UNSUPPORTED', `this agent has no source for \`${name}\` yet, leave the list empty`, {
-      param: name,
-    })
+  const { maxTokens, ...request } = parsed.data
+  const { queries, collections, sql, items } = request
+  if (queries.length === 0 && collections.length > 0) throw lacks('queries', 'what is to be searched for')
+  if (collections.length === 0 && queries.length > 0) throw lacks('collections', 'where it is to be searched')
+  if (queries.length + sql.length + items.length === 0)
+    throw lacks('queries', 'what is asked for: `queries`, `sql` or `items`')
+  return {
+    ...request,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    collections: [...new Set(collections)],
+    queries: [...new Set(queries)],
   }
-  return { ...request, collections: [...new Set(request.collections)], queries: [...new Set(request.queries)] }
+}
+
+function lacks(param: string, what: string): Refusal {
+  return new Refusal('WIRE_MALFORMED', `the field \`${param}\` is missing, say ${what}`, { param })
 }
 
 function parseJson(body: string): unknown {

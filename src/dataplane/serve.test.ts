@@ -1,10 +1,13 @@
 import type { ContextAnswer } from '#contract/context.ts'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { z } from 'zod'
+import { FactError } from './facts/facts.ts'
+import type { ItemTable, NamedQuery, ParamValues, QueryEngine } from './facts/facts.ts'
 import { startDataPlane } from './serve.ts'
 import type { DataPlane } from './serve.ts'
 import {
@@ -17,6 +20,60 @@ import {
   NOW_EPOCH_MS,
   skipWithoutIndex,
 } from './test-agent.ts'
+
+/** What the engine below was asked, by name. */
+const asked = new Map<string, ParamValues>()
+
+/** Answers with what it was given; `slow` answers when it is given up, `broken` never. */
+const engine: QueryEngine = {
+  async run({ name }, values, signal) {
+    asked.set(name, values)
+    if (name === 'broken') throw new FactError('the warehouse is closed', new Error('s3://secret-bucket'))
+    if (name === 'slow') await once(signal, 'abort')
+    return {
+      columns: ['boat', 'tons'],
+      rows: [
+        ['Ida', 3],
+        ['Ada', null],
+        ['Una', 7],
+      ],
+      notes: [],
+    }
+  },
+  close: async () => await Promise.resolve(),
+}
+
+const QUERIES: readonly NamedQuery[] = ['orders', 'slow', 'broken'].map((name) => ({
+  name,
+  title: name,
+  sql: 'SELECT',
+  params: name === 'orders' ? { harbour: { type: 'text' }, owner: { type: 'text', from: 'tenant' } } : {},
+  readers: { roles: [], groups: [] },
+  maxRows: 2,
+  engine,
+}))
+
+const boats: ItemTable = {
+  name: 'boats',
+  title: 'Boats',
+  key: { id: { type: 'text' } },
+  attributes: ['id', 'tons'],
+  readers: { roles: ['sailor'], groups: [] },
+  owner: { attribute: 'owner', from: 'tenant' },
+  get: async (keys) =>
+    await Promise.resolve(
+      keys.map(({ id }) =>
+        id === 'none' ? undefined : { id, tons: 3, owner: id === 'theirs' ? 'globex' : 'nordwind' },
+      ),
+    ),
+}
+
+const BOATS = {
+  queries: [],
+  collections: [],
+  items: ['ours', 'theirs', 'none'].map((id) => ({ table: 'boats', key: { id } })),
+}
+const MAY_ALL = { collections: ['docs', 'sql:orders', 'sql:slow', 'sql:broken', 'items:boats'], roles: ['sailor'] }
 
 const minter = await createMinter()
 const faults: unknown[] = []
@@ -47,9 +104,13 @@ before(async () => {
       collectionOf(open, { rules: [{ documents: 'people/**', roles: ['people'], groups: [] }] }),
       collectionOf(closed, { name: 'board', readers: { roles: [], groups: ['board'] } }),
     ],
+    tenants: ['nordwind'],
+    facts: { queries: new Map(QUERIES.map((query) => [query.name, query])), tables: new Map([['boats', boats]]) },
     now: () => NOW_EPOCH_MS,
     embedder: createWordEmbedder(),
-    onFault: (error) => faults.push(error),
+    onFault: (error) => {
+      if (!(error instanceof FactError)) faults.push(error)
+    },
   })
   await plane.ready
 })
@@ -96,6 +157,7 @@ test('an answer has the passage, its source, a receipt and spans', { skip: skipW
     title: 'Wind',
     heading: 'Wind',
     page: 0,
+    record: 0,
     start: 0,
     end: 41,
   })
@@ -143,6 +205,57 @@ test('an answer keeps to its bytes and says what it left out', { skip: skipWitho
   assert.match(answer.missing.join(), /of the passages found did not fit into 6000 bytes/)
 })
 
+test('rows and items come in the same answer, with their reads', { skip: skipWithoutIndex }, async () => {
+  const sql = [{ name: 'orders', params: { harbour: "Kiel'; DROP TABLE boats --" } }]
+  const { response, json } = await ask({ sql, items: BOATS.items }, MAY_ALL)
+  assert.equal(response.status, 200)
+  const answer = answerShape.parse(json)
+  assert.equal(answer.passages[0]?.source.document, 'wind.md')
+  assert.deepEqual(answer.rows, [
+    {
+      name: 'orders',
+      columns: ['boat', 'tons'],
+      rows: [
+        ['Ida', 3],
+        ['Ada', null],
+      ],
+    },
+  ])
+  // Values reach the engine as they are, and the tenant is the caller's own.
+  assert.deepEqual(asked.get('orders'), { harbour: "Kiel'; DROP TABLE boats --", owner: 'nordwind' })
+  assert.deepEqual(answer.items, [{ table: 'boats', item: { id: 'ours', tons: 3 } }])
+  assert.deepEqual(answer.missing, [
+    'query `orders`: the first 2 rows are there, it has more',
+    'table `boats`: 2 of the items are not there',
+  ])
+  const reads = answer.receipt.reads.slice(answer.passages.length)
+  assert.deepEqual(
+    reads.map(({ collection, digest }) => [collection, digest]),
+    [
+      ['sql:orders', createHash('sha256').update(JSON.stringify(answer.rows[0]?.rows)).digest('hex')],
+      ['items:boats', createHash('sha256').update(JSON.stringify(answer.items[0]?.item)).digest('hex')],
+    ],
+  )
+  assert.doesNotMatch(JSON.stringify(reads), /Kiel|ours/)
+  const names = answer.spans.map(({ name }) => name)
+  assert.ok(names.includes('sql orders') && names.includes('items boats'))
+})
+
+test('what is late or broken is missing, and the rest is there in time', { skip: skipWithoutIndex }, async () => {
+  const sql = [{ name: 'slow' }, { name: 'broken' }]
+  const startedMs = performance.now()
+  const { json } = await ask({ sql, deadlineMs: 800 }, MAY_ALL)
+  const ms = performance.now() - startedMs
+  assert.ok(ms < 1200, `${ms} ms`)
+  const answer = answerShape.parse(json)
+  assert.equal(answer.passages[0]?.source.document, 'wind.md')
+  assert.deepEqual(answer.rows, [])
+  assert.deepEqual(answer.missing.toSorted(), [
+    'the query `broken` can not be read: the warehouse is closed',
+    'the query `slow` was not answered within 780 ms',
+  ])
+})
+
 test('each wrong passport, collection and permission has its code', { skip: skipWithoutIndex }, async () => {
   const iat = NOW_EPOCH_MS / 1000
   const stranger = await createMinter()
@@ -161,7 +274,19 @@ test('each wrong passport, collection and permission has its code', { skip: skip
       'CONTEXT_FORBIDDEN',
       /no role or group/,
     ],
-    [ask({ sql: [{ name: 'n', params: {} }] }), 400, 'WIRE_UNSUPPORTED', /`sql`/],
+    [ask({ sql: [{ name: 'n' }] }), 404, 'CONTEXT_UNKNOWN', /this agent has `orders`, `slow`, `broken`/],
+    [ask({ items: [{ table: 'n', key: {} }] }), 404, 'CONTEXT_UNKNOWN', /this agent has `boats`/],
+    [ask({ sql: [{ name: 'orders' }] }), 403, 'CONTEXT_FORBIDDEN', /passport does not name the query `orders`/],
+    [ask(BOATS), 403, 'CONTEXT_FORBIDDEN', /passport does not name the table `boats`/],
+    [ask(BOATS, { collections: ['docs', 'items:boats'], roles: [] }), 403, 'CONTEXT_FORBIDDEN', /no role or group/],
+    [ask({ sql: [{ name: 'orders' }] }, MAY_ALL), 400, 'WIRE_MALFORMED', /`sql\[0\].params.harbour` is missing/],
+    [
+      ask({ sql: [{ name: 'orders', params: { harbour: 'x', owner: 'globex' } }] }, MAY_ALL),
+      400,
+      'WIRE_MALFORMED',
+      /`sql\[0\].params.owner` is not one of its parameters: harbour/,
+    ],
+    [ask({}, { tenant: 'globex' }), 403, 'CONTEXT_FORBIDDEN', /of a tenant that this agent does not serve/],
     [post('{'), 400, 'WIRE_MALFORMED', /not JSON/],
     [post(new Uint8Array([0xff, 0xff])), 400, 'WIRE_MALFORMED', /not UTF-8/],
     [post('x'.repeat(300_000)), 413, 'WIRE_TOO_LARGE', /262144/],
@@ -212,7 +337,10 @@ test('health, the list of collections and unknown paths', { skip: skipWithoutInd
   assert.equal((await fetch(`${plane.url}/livez`)).status, 200)
   assert.equal((await fetch(`${plane.url}/readyz`)).status, 200)
   const listed = await (await fetch(`${plane.url}/v1/collections`)).text()
-  assert.match(listed, /"name":"docs","title":"Documents","documents":3,"passages":\d+,"failed":0,"rules":"/)
+  assert.match(
+    listed,
+    /"name":"docs","title":"Documents","source":"folder [^"]+","documents":3,"passages":\d+,"failed":0,"deleted":0,"state":"current"/,
+  )
   assert.doesNotMatch(listed, /anemometer/)
   const unknown = await fetch(`${plane.url}/v2/context`)
   assert.equal(unknown.status, 404)

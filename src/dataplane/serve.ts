@@ -1,23 +1,21 @@
-import type { PassportClaims } from '#contract/context.ts'
 import { Refusal, REFUSALS } from '#contract/refusal.ts'
 import { RULES_VERSION } from '#detect/scan.ts'
-import { composeAnswer } from './answer.ts'
-import { assertCollections, mayRead, permittedAccessIds } from '#dataplane/access/collection.ts'
-import type { Collection } from '#dataplane/access/collection.ts'
-import { openCollection } from '#dataplane/index/collection-index.ts'
-import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
-import { createMiniLmEmbedder } from '#dataplane/embed/embed.ts'
-import type { Embedder } from '#dataplane/embed/embed.ts'
+import { join } from 'node:path'
+import type { Collection } from './access/collection.ts'
+import { createPassportCheck } from './access/passport.ts'
+import { answerContext } from './agent.ts'
+import type { AgentWorld } from './agent.ts'
+import { createMiniLmEmbedder } from './embed/minilm.ts'
+import type { Embedder } from './embed/embedder.ts'
+import type { FactSources } from './facts/look-up.ts'
 import { startServer } from './http.ts'
 import type { Reply } from './http.ts'
-import { ingest, summary } from '#dataplane/ingest/ingest.ts'
-import type { IngestProgress, IngestReport } from '#dataplane/ingest/ingest.ts'
-import { createPassportCheck } from '#dataplane/access/passport.ts'
-import { createPreparer } from '#dataplane/ingest/preparer.ts'
-import { parseContextRequest } from './request.ts'
-import { retrieve } from '#dataplane/retrieve/retrieve.ts'
-import type { ReadableCollection } from '#dataplane/retrieve/retrieve.ts'
-import { type Witness, witnessRoutes } from '#dataplane/witness/witness.ts'
+import { lanceEngine } from './index/lance-store.ts'
+import type { IndexEngine } from './index/store.ts'
+import type { IngestProgress, IngestReport } from './ingest/ingest.ts'
+import { IndexKeeper } from './ingest/keeper.ts'
+import type { Reranker } from './retrieve/rerank.ts'
+import { type Witness, witnessRoutes } from './witness/witness.ts'
 
 export interface DataPlaneOptions {
   /** Default `127.0.0.1`. */
@@ -30,15 +28,28 @@ export interface DataPlaneOptions {
   readonly issuer: string
   /** Gets the control plane's JWKS, parsed JSON. */
   readonly fetchKeys: () => Promise<unknown>
-  /** The index lives in its folder `index`. */
+  /** Tenants whose passports are taken. Default: every tenant's. */
+  readonly tenants?: readonly string[]
+  /** Manifests lie in its folder `index`. */
   readonly dataDir: string
   readonly collections: readonly Collection[]
+  /** Queries and tables. Default none. */
+  readonly facts?: FactSources
+  /** Where passages are kept. Default: LanceDB in the folder `index`. */
+  readonly engine?: IndexEngine
+  /** Makes indexes of another embedding model anew. Default false: they are refused. */
+  readonly rebuild?: boolean
+  /** False: another process writes the indexes. Default true. */
+  readonly writes?: boolean
+  /** Sources are listed again after so long. Default 0: at the start only. */
+  readonly listEveryMs?: number
   /** Upper bound of an answer's JSON, whatever the request asks for. Default 65536. */
   readonly maxAnswerBytes?: number
   /** Epoch milliseconds. */
   readonly now?: () => number
   /** Default MiniLM on worker threads. */
   readonly embedder?: Embedder
+  readonly reranker?: Reranker
   /** Called after each document while the agent ingests at its start. */
   readonly onProgress?: (progress: IngestProgress) => void
   /** Answers `POST /witness/add-checkpoint`. Absent: the agent is no witness. */
@@ -71,7 +82,6 @@ const MAX_CONCURRENT = 64
  * @throws {TypeError} for collection names that can not be used, and when the port can not be had.
  */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  assertCollections(options.collections)
   const agent = new Agent(options)
   const server = await startServer({
     host: options.host ?? '127.0.0.1',
@@ -79,7 +89,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     routes: {
       'POST /v1/context': async (body, signal) => await agent.context(body, signal),
       ...(options.witness === undefined ? {} : witnessRoutes(options.witness)),
-      'GET /v1/collections': async () => await agent.collections(),
+      'GET /v1/collections': async () => await Promise.resolve(agent.collections()),
       'GET /livez': async () => await Promise.resolve({ status: 200, body: { live: true } }),
       'GET /readyz': async () => await Promise.resolve(agent.readiness()),
     },
@@ -99,53 +109,55 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   }
 }
 
+/** The agent while it runs: what it is ready for, and how many ask at once. */
 class Agent {
   readonly #options: DataPlaneOptions
-  readonly #name: string
-  readonly #now: () => number
-  readonly #embedder: Embedder
-  readonly #preparer = createPreparer()
-  readonly #checkPassport
-  readonly #indexes = new Map<string, CollectionIndex>()
+  readonly #keeper: IndexKeeper
+  readonly #world: AgentWorld
   #isReady = false
   #notReady = 'the index is being opened'
   #open = 0
   #isClosed = false
-  #starting: Promise<unknown> = Promise.resolve()
 
   constructor(options: DataPlaneOptions) {
     this.#options = options
-    this.#name = options.name ?? 'thinplane-data'
-    this.#now = options.now ?? Date.now
-    this.#embedder = options.embedder ?? createMiniLmEmbedder()
-    this.#checkPassport = createPassportCheck({
-      issuer: options.issuer,
-      audience: this.#name,
-      fetchKeys: options.fetchKeys,
-      now: this.#now,
+    const { now = Date.now, name = 'thinplane-data', dataDir, embedder = createMiniLmEmbedder() } = options
+    const onFault = (error: unknown): void => options.onFault?.(error)
+    this.#keeper = new IndexKeeper({
+      collections: options.collections,
+      dataDir,
+      engine: options.engine ?? lanceEngine({ uri: join(dataDir, 'index') }),
+      embedder,
+      rebuild: options.rebuild ?? false,
+      writes: options.writes ?? true,
+      listEveryMs: options.listEveryMs ?? 0,
+      now,
+      onFault,
     })
+    const { issuer, fetchKeys } = options
+    this.#world = {
+      name,
+      tenants: options.tenants ?? [],
+      checkPassport: createPassportCheck({ issuer, audience: name, fetchKeys, now }),
+      indexes: this.#keeper.indexes,
+      facts: options.facts ?? { queries: new Map(), tables: new Map() },
+      embedder,
+      reranker: options.reranker,
+      maxAnswerBytes: options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES,
+      onFault,
+      now,
+    }
   }
 
   async start(): Promise<readonly IngestReport[]> {
-    const starting = this.#load()
-    this.#starting = starting
-    return await starting
-  }
-
-  async #load(): Promise<readonly IngestReport[]> {
     try {
-      for (const collection of this.#options.collections) {
-        const index = await openCollection(collection, this.#options.dataDir, this.#embedder)
-        this.#indexes.set(collection.name, index)
-      }
-      const reports = await this.ingest(undefined, (progress) => {
+      const reports = await this.#keeper.start((progress) => {
         this.#notReady = `ingesting ${progress.collection}: ${progress.done} of ${progress.total} documents`
-        if (this.#isClosed) throw new Error('the agent was closed')
         this.#options.onProgress?.(progress)
       })
       // The model is loaded now rather than by the first caller.
-      await this.#embedder.embedQuery('ready')
-      this.#isReady = true
+      if (this.#options.collections.length > 0) await this.#world.embedder.embedQuery('ready')
+      this.#isReady = !this.#isClosed
       return reports
     } catch (error) {
       this.#notReady = `the index can not be loaded: ${error instanceof Error ? error.message : String(error)}`
@@ -156,17 +168,13 @@ class Agent {
 
   async ingest(
     name: string | undefined,
-    onProgress: (progress: IngestProgress) => void = () => undefined,
+    onProgress: ((progress: IngestProgress) => void) | undefined,
   ): Promise<readonly IngestReport[]> {
-    const wanted = name === undefined ? [...this.#indexes.values()] : [this.#indexOf(name)]
-    const tools = { embedder: this.#embedder, preparer: this.#preparer }
-    const reports: IngestReport[] = []
-    try {
-      for (const index of wanted) reports.push(await ingest(index, tools, onProgress))
-    } finally {
-      await this.#preparer.rest()
+    if (name !== undefined && !this.#keeper.indexes.has(name)) {
+      const known = this.#options.collections.map((collection) => `\`${collection.name}\``).join(', ')
+      throw new Refusal('CONTEXT_UNKNOWN', `no such collection, this agent has ${known}`, { param: 'collections' })
     }
-    return reports
+    return await this.#keeper.ingest(name, onProgress)
   }
 
   async context(body: string, signal: AbortSignal): Promise<Reply> {
@@ -176,76 +184,33 @@ class Agent {
     }
     this.#open += 1
     try {
-      return { status: 200, body: await this.#answer(body, signal) }
+      return { status: 200, body: await answerContext(this.#world, body, signal) }
     } finally {
       this.#open -= 1
     }
   }
 
-  async #answer(body: string, signal: AbortSignal) {
-    const request = parseContextRequest(body)
-    const claims = await this.#checkPassport(request.principal)
-    const collections = await Promise.all(request.collections.map(async (name) => await this.#readable(name, claims)))
-    const found = await retrieve(
-      { queries: request.queries, topK: request.topK, collections },
-      { embedder: this.#embedder, now: this.#now },
-      signal,
-    )
-    const maxBytes = Math.min(request.maxBytes, this.#options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES)
-    return composeAnswer(
-      {
-        agent: this.#name,
-        claims,
-        candidates: found.passages,
-        missing: found.missing,
-        spans: found.spans,
-        atEpochMs: this.#now(),
+  /** For whoever runs the agent: names, counts and states, no contents. */
+  collections(): Reply {
+    const { queries, tables } = this.#world.facts
+    const collections = Array.from(this.#keeper.indexes.values(), ({ collection, manifest }) => ({
+      name: collection.name,
+      title: collection.title,
+      source: collection.source.name,
+      ...manifest.counts(),
+      ...this.#keeper.state(collection.name),
+      rules: RULES_VERSION,
+    }))
+    return {
+      status: 200,
+      body: {
+        agent: this.#world.name,
+        model: this.#world.embedder.model,
+        collections,
+        queries: Array.from(queries.values(), ({ name, title }) => ({ name, title })),
+        tables: Array.from(tables.values(), ({ name, title }) => ({ name, title })),
       },
-      maxBytes,
-    )
-  }
-
-  async #readable(name: string, claims: PassportClaims): Promise<ReadableCollection> {
-    const index = this.#indexOf(name)
-    if (!claims.collections.includes(name)) {
-      throw new Refusal('CONTEXT_FORBIDDEN', `the passport does not name the collection \`${name}\``, {
-        param: 'collections',
-      })
     }
-    if (!mayRead(index.collection.readers, claims)) {
-      throw new Refusal(
-        'CONTEXT_FORBIDDEN',
-        `the caller has no role or group that may read the collection \`${name}\``,
-        {
-          param: 'collections',
-        },
-      )
-    }
-    await index.refresh(this.#now())
-    return { index, accessIds: permittedAccessIds(index.classes, claims) }
-  }
-
-  #indexOf(name: string): CollectionIndex {
-    const index = this.#indexes.get(name)
-    if (index !== undefined) return index
-    const known = this.#options.collections.map((collection) => `\`${collection.name}\``).join(', ')
-    throw new Refusal('CONTEXT_UNKNOWN', `no such collection, this agent has ${known}`, { param: 'collections' })
-  }
-
-  async collections(): Promise<Reply> {
-    for (const index of this.#indexes.values()) await index.refresh(this.#now())
-    const list = Array.from(this.#indexes.values(), ({ collection, manifest }) => {
-      const { documents, passages, failed } = summary(collection.name, manifest)
-      return {
-        name: collection.name,
-        title: collection.title,
-        documents,
-        passages,
-        failed: failed.length,
-        rules: RULES_VERSION,
-      }
-    })
-    return { status: 200, body: { agent: this.#name, collections: list } }
   }
 
   readiness(): Reply {
@@ -260,11 +225,9 @@ class Agent {
     this.#isClosed = true
     this.#isReady = false
     this.#notReady = 'the agent is stopping'
-    await this.#embedder.close()
-    await this.#preparer.close()
-    // Nothing must write any more when the stores are closed.
-    await this.#starting.catch(() => undefined)
-    for (const { store } of this.#indexes.values()) store.close()
+    await this.#keeper.close()
+    const engines = new Set(Array.from(this.#world.facts.queries.values(), ({ engine }) => engine))
+    for (const engine of engines) await engine.close()
   }
 }
 

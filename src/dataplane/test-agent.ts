@@ -6,7 +6,10 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Collection } from '#dataplane/access/collection.ts'
-import type { Embedder } from '#dataplane/embed/embed.ts'
+import { lanceEngine } from '#dataplane/index/lance-store.ts'
+import type { IndexEngine } from '#dataplane/index/store.ts'
+import { folderSource } from '#dataplane/sources/folder.ts'
+import type { Embedder } from '#dataplane/embed/embedder.ts'
 import { wordsOf } from '#dataplane/retrieve/rank.ts'
 
 /** Why tests that need the index are skipped, or false. */
@@ -40,7 +43,13 @@ export async function folderWith(files: Readonly<Record<string, string | Uint8Ar
 
 /** A collection that everybody may read, over a folder. */
 export function collectionOf(folder: string, changes: Partial<Collection> = {}): Collection {
-  return { name: 'docs', title: 'Documents', folder, readers: { roles: [], groups: [] }, rules: [], ...changes }
+  const readers = { roles: [], groups: [] }
+  return { name: 'docs', title: 'Documents', source: folderSource(folder), readers, rules: [], ...changes }
+}
+
+/** LanceDB where an agent with this data folder keeps it. */
+export function engineIn(dataDir: string): IndexEngine {
+  return lanceEngine({ uri: join(dataDir, 'index') })
 }
 
 /** Every word is a dimension: texts are close when they share words. */

@@ -132,7 +132,16 @@ test('a prompt without anything to replace opens no vault', () => {
 })
 
 function passage(text: string, rules: string, findings: Passage['screened']['findings']): Passage {
-  const source = { collection: 'docs', document: 'a.md', title: 'A', heading: 'H', page: 2, start: 0, end: text.length }
+  const source = {
+    collection: 'docs',
+    document: 'a.md',
+    title: 'A',
+    heading: 'H',
+    page: 2,
+    record: 0,
+    start: 0,
+    end: text.length,
+  }
   return { text, source, score: 1, tokens: 1, screened: { rules, findings } }
 }
 

@@ -15,7 +15,7 @@ export const command: Command = {
   run: async (given) => {
     const loaded = await loadConfig(given.text('config') ?? 'thinplane.yaml')
     const log = createLog(loaded.config.observe.logLevel)
-    const options = dataPlaneOptions(loaded)
+    const options = dataPlaneOptions(loaded, (error) => log.error('the agent failed', errorFacts(error)))
     const port = given.number('port', 0, 65_535)
     const witness = await witnessOf(loaded, log)
     const agent = await startDataPlane({
@@ -23,7 +23,6 @@ export const command: Command = {
       ...(witness === undefined ? {} : { witness }),
       ...(port === undefined ? {} : { port }),
       onProgress: (progress) => tellParent({ progress }),
-      onFault: (error) => log.error('the agent failed', errorFacts(error)),
     })
     process.stdout.write(`data plane: ${agent.url}\n`)
     if (witness !== undefined) process.stdout.write(`witness: ${agent.url}/witness ${witness.vkey}\n`)
@@ -38,7 +37,7 @@ export const command: Command = {
     )
     await untilStopped()
     await agent.close()
-    await options.closeBorder()
+    await options.closeSources()
     return 0
   },
 }

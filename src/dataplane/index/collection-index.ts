@@ -1,92 +1,116 @@
-import { stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { accessClasses } from '#dataplane/access/collection.ts'
 import type { AccessClasses, Collection } from '#dataplane/access/collection.ts'
-import type { Embedder } from '#dataplane/embed/embed.ts'
-import { dropIndexStore, openIndexStore } from './index-store.ts'
-import type { IndexStore } from './index-store.ts'
-import { readManifest } from '#dataplane/ingest/manifest.ts'
+import type { Embedder } from '#dataplane/embed/embedder.ts'
+import { openManifest } from '#dataplane/ingest/manifest.ts'
 import type { Manifest } from '#dataplane/ingest/manifest.ts'
+import type { IndexEngine, IndexStore } from './store.ts'
 
 /** One collection, opened: its passages and what they were made from. */
 export interface CollectionIndex {
   readonly collection: Collection
   readonly store: IndexStore
-  readonly manifestPath: string
-  readonly lockPath: string
   readonly manifest: Manifest
-  readonly classes: AccessClasses
-  /** Takes over what an ingest wrote. */
-  adopt(manifest: Manifest): void
-  /** Takes over what another process wrote; looks at most once in `REFRESH_MS`. */
-  refresh(nowEpochMs: number): Promise<void>
+  readonly lockPath: string
+  readonly dimensions: number
+  /** Whether the index can not hold passages of documents that the manifest does not name. */
+  readonly knowsAll: boolean
+  /** Access ids of the passages, with the rules behind them. */
+  classes(): AccessClasses
+  close(): Promise<void>
 }
 
-const REFRESH_MS = 5000
+export interface OpenOptions {
+  /** Manifests and locks lie in its folder `index`. */
+  readonly dataDir: string
+  readonly engine: IndexEngine
+  readonly embedder: Embedder
+  /** Makes an index of another embedding model or engine anew, instead of refusing it. Default false. */
+  readonly rebuild?: boolean
+}
+
+/** The index was made with another model: its vectors can not be compared with those of the present one. */
+class OtherModelError extends Error {
+  constructor(collection: string, made: string, wanted: string) {
+    super(
+      `the index of \`${collection}\` was made with ${made}, not ${wanted}: configure that again, or make the index ` +
+        'anew with `thinplane ingest --rebuild`',
+    )
+    this.name = 'OtherModelError'
+  }
+}
+
+/** Looks for what another process wrote at most this often. */
+const REFRESH_MS = 1000
 
 /**
- * Opens the index of a collection below `dataDir`; makes it anew when there is none, when this version can
- * not read it, or when its vectors are those of another model.
+ * Opens the index of a collection, or makes an empty one.
  *
- * @throws {MissingPackageError} when LanceDB is not installed.
+ * @throws {OtherModelError} when its vectors are those of another model; {MissingPackageError} when LanceDB is not
+ * installed.
  */
-export async function openCollection(
-  collection: Collection,
-  dataDir: string,
-  embedder: Embedder,
-): Promise<CollectionIndex> {
+export async function openCollection(collection: Collection, options: OpenOptions): Promise<CollectionIndex> {
+  const { dataDir, engine, embedder } = options
   const folder = join(dataDir, 'index', collection.name)
-  const manifestPath = join(folder, 'manifest.json')
-  const storeFolder = join(folder, 'lance')
-  const found = await readManifest(manifestPath)
-  const isUsable = found !== undefined && [...found.values()].every(({ model }) => model === embedder.model)
-  if (!isUsable) await dropIndexStore(storeFolder)
-  const store = await openIndexStore(storeFolder, embedder.dimensions)
-  return new OpenCollection(collection, store, folder, isUsable ? found : new Map())
+  const path = join(folder, 'manifest.sqlite')
+  let manifest = openManifest(path)
+  const made = `${engine.name}, ${embedder.model}`
+  const former = manifest.fact('made')
+  if (former !== made) {
+    if (former !== undefined && options.rebuild !== true) {
+      manifest.close()
+      throw new OtherModelError(collection.name, former, made)
+    }
+    // Without a manifest nobody knows what the passages are of.
+    await engine.drop(collection.name)
+    manifest.close()
+    for (const end of ['', '-wal', '-shm']) await rm(path + end, { force: true })
+    manifest = openManifest(path)
+    manifest.setFact('made', made)
+  }
+  const store = await engine.open(collection.name, embedder.dimensions)
+  return new OpenCollection({
+    collection,
+    store,
+    manifest,
+    lockPath: join(folder, 'ingest.lock'),
+    dimensions: embedder.dimensions,
+    knowsAll: engine.isLocal,
+  })
 }
 
 class OpenCollection implements CollectionIndex {
   readonly collection: Collection
   readonly store: IndexStore
-  readonly manifestPath: string
+  readonly manifest: Manifest
   readonly lockPath: string
-  #manifest: Manifest
-  #classes: AccessClasses
-  #lookedAtEpochMs = 0
-  #modifiedEpochMs = 0
+  readonly dimensions: number
+  readonly knowsAll: boolean
+  #classes: AccessClasses | undefined
+  #changes = -1
+  #lookedAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(collection: Collection, store: IndexStore, folder: string, manifest: Manifest) {
-    this.collection = collection
-    this.store = store
-    this.manifestPath = join(folder, 'manifest.json')
-    this.lockPath = join(folder, 'ingest.lock')
-    this.#manifest = manifest
-    this.#classes = accessClasses(collection, manifest.keys())
+  constructor(parts: Omit<CollectionIndex, 'classes' | 'close'>) {
+    this.collection = parts.collection
+    this.store = parts.store
+    this.manifest = parts.manifest
+    this.lockPath = parts.lockPath
+    this.dimensions = parts.dimensions
+    this.knowsAll = parts.knowsAll
   }
 
-  get manifest(): Manifest {
-    return this.#manifest
-  }
-
-  get classes(): AccessClasses {
+  classes(): AccessClasses {
+    const nowMs = performance.now()
+    if (this.#classes !== undefined && nowMs - this.#lookedAtMs < REFRESH_MS) return this.#classes
+    this.#lookedAtMs = nowMs
+    const changes = this.manifest.changes()
+    if (this.#classes === undefined || changes !== this.#changes) this.#classes = this.manifest.classes()
+    this.#changes = changes
     return this.#classes
   }
 
-  adopt(manifest: Manifest): void {
-    this.#manifest = manifest
-    this.#classes = accessClasses(this.collection, manifest.keys())
-  }
-
-  async refresh(nowEpochMs: number): Promise<void> {
-    if (nowEpochMs - this.#lookedAtEpochMs < REFRESH_MS) return
-    this.#lookedAtEpochMs = nowEpochMs
-    const modifiedEpochMs = await stat(this.manifestPath).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => this.#modifiedEpochMs,
-    )
-    if (modifiedEpochMs === this.#modifiedEpochMs) return
-    const manifest = await readManifest(this.manifestPath)
-    this.#modifiedEpochMs = modifiedEpochMs
-    if (manifest !== undefined) this.adopt(manifest)
+  async close(): Promise<void> {
+    this.manifest.close()
+    await this.store.close()
   }
 }

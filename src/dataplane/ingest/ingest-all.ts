@@ -1,44 +1,44 @@
 import { assertCollections } from '#dataplane/access/collection.ts'
 import type { Collection } from '#dataplane/access/collection.ts'
 import { openCollection } from '#dataplane/index/collection-index.ts'
-import { createMiniLmEmbedder } from '#dataplane/embed/embed.ts'
-import type { Embedder } from '#dataplane/embed/embed.ts'
+import type { IndexEngine } from '#dataplane/index/store.ts'
+import type { Embedder } from '#dataplane/embed/embedder.ts'
 import { ingest } from './ingest.ts'
-import type { IngestProgress, IngestReport } from './ingest.ts'
+import type { IngestOptions, IngestReport } from './ingest.ts'
 import { createPreparer } from './preparer.ts'
 
-export interface IngestAllOptions {
-  /** The index lives in its folder `index`: the same as the agent's. */
+export interface IngestAllOptions extends IngestOptions {
+  /** Manifests lie in its folder `index`: the same as the agent's. */
   readonly dataDir: string
   readonly collections: readonly Collection[]
-  /** Default MiniLM on worker threads. */
-  readonly embedder?: Embedder
+  readonly engine: IndexEngine
+  readonly embedder: Embedder
+  /** Makes indexes of another embedding model anew. Default false: they are refused. */
+  readonly rebuild?: boolean
 }
 
 /**
- * Ingests without serving, also beside an agent that runs: it sees the new passages within five seconds.
+ * Ingests without serving, also beside an agent that runs: it sees the new passages within five seconds. Closes the
+ * embedder and the engine.
  *
- * @throws {TypeError} for collection names that can not be used; otherwise as `ingest`.
+ * @throws {TypeError} for collection names that can not be used; otherwise as `openCollection` and `ingest`.
  */
-export async function ingestAll(
-  options: IngestAllOptions,
-  onProgress?: (progress: IngestProgress) => void,
-): Promise<readonly IngestReport[]> {
-  assertCollections(options.collections)
-  const embedder = options.embedder ?? createMiniLmEmbedder()
+export async function ingestAll(options: IngestAllOptions): Promise<readonly IngestReport[]> {
+  const { collections, embedder, engine } = options
+  assertCollections(collections)
   const preparer = createPreparer()
   try {
     const reports: IngestReport[] = []
-    for (const collection of options.collections) {
-      const index = await openCollection(collection, options.dataDir, embedder)
+    for (const collection of collections) {
+      const index = await openCollection(collection, options)
       try {
-        reports.push(await ingest(index, { embedder, preparer }, onProgress))
+        reports.push(await ingest(index, { embedder, preparer }, options))
       } finally {
-        index.store.close()
+        await index.close()
       }
     }
     return reports
   } finally {
-    await Promise.all([embedder.close(), preparer.close()])
+    await Promise.all([embedder.close(), preparer.close(), engine.close()])
   }
 }

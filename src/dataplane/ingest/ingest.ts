@@ -1,22 +1,12 @@
-import { RULES_VERSION, scan } from '#detect/scan.ts'
-import { createHash } from 'node:crypto'
-import { accessId } from '#dataplane/access/collection.ts'
 import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
-import type { Embedder } from '#dataplane/embed/embed.ts'
-import { listFolder, MAX_FILE_BYTES, readSource } from '#dataplane/sources/folder.ts'
-import type { SourceFile } from '#dataplane/sources/folder.ts'
-import type { PassageWithVector } from '#dataplane/index/index-store.ts'
+import type { SourceChange, SourceObject } from '#dataplane/sources/source.ts'
+import { bringIn } from './bring-in.ts'
+import type { IngestTools, Outcome } from './bring-in.ts'
 import { withLock } from './lock-file.ts'
-import { readManifest, writeManifest } from './manifest.ts'
-import type { Fate, Manifest, ManifestEntry } from './manifest.ts'
-import { PARSER_VERSION } from '#dataplane/parse/parse.ts'
-import type { Preparer } from './preparer.ts'
+import type { Fate, ManifestEntry } from './manifest.ts'
+import { IndexWriter } from './writer.ts'
 
-/** What ingest works with. */
-export interface IngestTools {
-  readonly embedder: Embedder
-  readonly preparer: Preparer
-}
+export type { IngestTools } from './bring-in.ts'
 
 /** One document is done. */
 export interface IngestProgress {
@@ -25,6 +15,7 @@ export interface IngestProgress {
   readonly fate: Fate
   readonly isChanged: boolean
   readonly done: number
+  /** Documents listed so far: the listing runs ahead of the reading. */
   readonly total: number
 }
 
@@ -38,248 +29,204 @@ export interface IngestReport {
   readonly changed: number
   readonly unchanged: number
   readonly removed: number
-  /** Documents without passages, and why. */
+  /** Documents without passages. */
+  readonly failures: number
+  /** The first of them in order of their names, at most `MAX_LISTED`, and why. */
   readonly failed: readonly { readonly document: string; readonly fate: Fate; readonly note: string }[]
-  /** Whether the folder holds more files than are read. */
-  readonly isCut: boolean
   readonly ms: number
 }
 
-/** Enough to keep the embedding workers busy while another document is read. */
-const DOCUMENTS_AT_ONCE = 2
-/** Saving takes at most this share of the time: the manifest grows with the collection. */
-const SAVE_SHARE = 0.05
+export interface IngestOptions {
+  /** Called after each document; what it throws ends the ingest. */
+  readonly onProgress?: (progress: IngestProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/** Enough to keep the parsing and embedding workers busy while others are read or written. */
+const DOCUMENTS_AT_ONCE = 6
+const MAX_LISTED = 1000
 
 /**
- * Brings the index up to date with the folder. Unchanged documents cost one look at their size and time.
- * May be killed at any point: what was not noted in the manifest is done again, and replaces itself.
+ * Brings the index up to date with the source. Unchanged documents cost one look at their version. May be killed at any
+ * point: what was not noted in the manifest is done again, and replaces itself.
  *
- * @param onProgress called after each document; what it throws ends the ingest.
- * @throws when the folder can not be read, another process ingests the same collection, or a package is missing.
+ * @throws when the source can not be listed, another process ingests the same collection, or a package is missing.
  */
 export async function ingest(
   index: CollectionIndex,
   tools: IngestTools,
-  onProgress: (progress: IngestProgress) => void = () => undefined,
+  options: IngestOptions = {},
 ): Promise<IngestReport> {
-  return await withLock(index.lockPath, async () => await ingestLocked(index, tools, onProgress))
+  return await withLock(index.lockPath, async () => await ingestLocked(index, tools, options))
 }
 
 async function ingestLocked(
   index: CollectionIndex,
   tools: IngestTools,
-  onProgress: (progress: IngestProgress) => void,
+  { onProgress, signal = new AbortController().signal }: IngestOptions,
 ): Promise<IngestReport> {
   const startedMs = performance.now()
-  const { files, isCut } = await listFolder(index.collection.folder)
-  // Another process may have ingested since this one opened the index.
-  const manifest: Manifest = new Map((await readManifest(index.manifestPath)) ?? index.manifest)
-  const saver = createSaver(index.manifestPath, manifest)
-  const queue = files.values()
-  let changed = 0
-  let done = 0
-  let isStopped = false
-  async function work(): Promise<void> {
-    for (const file of queue) {
-      if (isStopped) return
-      const former = manifest.get(file.document)
-      const entry = await bringIn(index, tools, file, former)
-      manifest.set(file.document, entry.entry)
-      if (entry.isChanged) changed += 1
-      if (entry.entry !== former) await saver.saveSoon()
-      done += 1
-      const { fate } = entry.entry
-      onProgress({
-        collection: index.collection.name,
-        document: file.document,
-        fate,
-        isChanged: entry.isChanged,
-        done,
-        total: files.length,
-      })
+  const { manifest, store, collection } = index
+  const tally = { listed: 0, done: 0, changed: 0, removed: 0 }
+  const stop = new AbortController()
+  const ended = AbortSignal.any([signal, stop.signal])
+  const tell = (document: string, fate: Fate, isChanged: boolean): void => {
+    tally.done += 1
+    const { done, listed } = tally
+    onProgress?.({ collection: collection.name, document, fate, isChanged, done, total: listed })
+  }
+  const writer = new IndexWriter(index, (document, { fate }: ManifestEntry) => tell(document, fate, true))
+  manifest.beginListing()
+  const listing = collection.source.list(ended)[Symbol.asyncIterator]()
+  const gone: string[] = []
+  const one = async (object: SourceObject): Promise<void> => {
+    const outcome = await bringIn({ index, tools, writer }, object, async () => collection.source.open(object, ended))
+    if (outcome === 'written') tally.changed += 1
+    else if (outcome === 'gone') gone.push(object.document)
+    else tell(object.document, manifest.get(object.document)?.fate ?? 'indexed', false)
+  }
+  const work = async (): Promise<void> => {
+    while (!ended.aborted) {
+      const next = await listing.next()
+      if (next.done === true) return
+      tally.listed += 1
+      manifest.seen(next.value.document)
+      await one(next.value)
     }
+    signal.throwIfAborted()
   }
   try {
-    await allOrFirstError(
-      Array.from({ length: DOCUMENTS_AT_ONCE }, async () => {
-        try {
-          await work()
-        } finally {
-          isStopped = true
-        }
-      }),
-    )
+    await allOrFirstError(Array.from({ length: DOCUMENTS_AT_ONCE }, async () => await stopOthers(stop, work)))
   } finally {
-    await saver.save()
+    // What is ready by now need not be made again.
+    await writer.flush()
+    await listing.return?.()
   }
-  const removed = await removeGone(index, manifest, new Set(files.map(({ document }) => document)))
-  if (removed > 0) await saver.save()
-  if (changed + removed > 0) await index.store.compact()
-  index.adopt(manifest)
-  return {
-    ...summary(index.collection.name, manifest),
-    changed,
-    unchanged: files.length - changed,
-    removed,
-    isCut,
-    ms: performance.now() - startedMs,
-  }
+  const removed = [...manifest.unseen(), ...gone]
+  await remove(index, removed, tools)
+  tally.removed = removed.length
+  if (tally.changed + removed.length > 0) await store.compact()
+  return report(index, { ...tally, ms: performance.now() - startedMs })
 }
 
-interface BroughtIn {
-  readonly entry: ManifestEntry
-  readonly isChanged: boolean
-}
-
-async function bringIn(
+/**
+ * Brings in what a source says has changed. Resolves when the index has it.
+ *
+ * @returns documents read or removed.
+ */
+export async function takeChanges(
   index: CollectionIndex,
   tools: IngestTools,
-  file: SourceFile,
-  former: ManifestEntry | undefined,
-): Promise<BroughtIn> {
-  const access = accessId(index.collection, file.document)
-  const isMadeAlike = former?.parser === PARSER_VERSION && former.model === tools.embedder.model
-  if (former !== undefined && isMadeAlike && isSameFile(former, file)) {
-    return await refreshStored(index, file.document, former, access)
+  changes: readonly SourceChange[],
+  signal: AbortSignal,
+): Promise<number> {
+  const { source } = index.collection
+  const writer = new IndexWriter(index, () => undefined)
+  const removed: string[] = []
+  let count = 0
+  const counted = (outcome: Outcome, document: string): void => {
+    if (outcome === 'gone') removed.push(document)
+    if (outcome === 'written') count += 1
   }
-  const base = baseEntry(file, tools.embedder.model, access)
-  const source = await read(file)
-  if ('fate' in source) return await fail(index, file.document, { ...base, ...source })
-  const digest = createHash('sha256').update(source.bytes).digest('hex')
-  if (former !== undefined && isMadeAlike && former.digest === digest) {
-    const touched = { ...former, bytes: file.bytes, modifiedEpochMs: file.modifiedEpochMs }
-    return await refreshStored(index, file.document, touched, access)
+  for (const change of lastOfEach(changes)) {
+    signal.throwIfAborted()
+    const { document } = change
+    if (change.kind === 'changed') {
+      const object = await source.find?.(document, signal)
+      if (object === undefined) removed.push(document)
+      else counted(await bringIn({ index, tools, writer }, object, async () => source.open(object, signal)), document)
+      continue
+    }
+    if (isOlder(change.sequence, index.manifest.get(document)?.sequence)) continue
+    if (change.kind === 'deleted') removed.push(document)
+    else counted(await bringIn({ index, tools, writer }, change.object, change.open, change.sequence), document)
   }
-  const prepared = await tools.preparer.prepare(file.document, source.bytes)
-  if ('fate' in prepared)
-    return await fail(index, file.document, { ...base, digest, fate: prepared.fate, note: prepared.note })
-  const { title, passages } = prepared.document
-  if (passages.length === 0) {
-    return await fail(index, file.document, { ...base, digest, fate: 'empty', note: 'it holds no text' })
-  }
-  const vectors = await tools.embedder.embed(passages.map(({ heading, text }) => [title, heading, text].join('\n')))
-  const rows = passages.map(({ findings, ...passage }, at): PassageWithVector => ({
-    ...passage,
-    document: file.document,
-    title,
-    access,
-    findings: JSON.stringify(findings),
-    rules: RULES_VERSION,
-    vector: vectors[at] ?? new Float32Array(tools.embedder.dimensions),
-  }))
-  await index.store.replace(file.document, rows)
-  return { entry: { ...base, digest, passages: rows.length, fate: 'indexed', note: '' }, isChanged: true }
+  await writer.flush()
+  const known = removed.filter((document) => (index.manifest.get(document)?.fate ?? 'deleted') !== 'deleted')
+  await remove(index, known, tools, sequencesOf(changes))
+  return count + known.length
 }
 
-/** The file is as it was; who may read it, or the screening rules, may not be. */
-async function refreshStored(
-  index: CollectionIndex,
-  document: string,
-  entry: ManifestEntry,
-  access: string,
-): Promise<BroughtIn> {
-  if (entry.access === access && entry.rules === RULES_VERSION) return { entry, isChanged: false }
-  if (entry.rules !== RULES_VERSION) {
-    const passages = await index.store.read(document)
-    const screened = passages.map((passage) => ({
-      ...passage,
-      access,
-      findings: JSON.stringify(scan(passage.text)),
-      rules: RULES_VERSION,
-    }))
-    await index.store.replace(document, screened)
-  } else {
-    await index.store.setAccess(document, access)
+/** Of several changes of one document the last says all. */
+function lastOfEach(changes: readonly SourceChange[]): SourceChange[] {
+  return [...new Map(changes.map((change) => [change.document, change])).values()]
+}
+
+function sequencesOf(changes: readonly SourceChange[]): ReadonlyMap<string, string> {
+  return new Map(changes.map((change) => [change.document, change.kind === 'changed' ? '' : change.sequence]))
+}
+
+/** Sequences are decimal numbers of any length. */
+function isOlder(sequence: string, former: string | undefined): boolean {
+  if (former === undefined || former === '' || sequence === '') return false
+  return BigInt(sequence) < BigInt(former)
+}
+
+/** Takes documents out of the index and leaves a tombstone for each. */
+async function remove(
+  { store, manifest }: CollectionIndex,
+  documents: readonly string[],
+  tools: IngestTools,
+  sequences: ReadonlyMap<string, string> = new Map(),
+): Promise<void> {
+  if (documents.length === 0) return
+  await store.remove(documents)
+  const atEpochMs = (tools.now ?? Date.now)()
+  manifest.together(() => {
+    for (const document of documents) {
+      const former = manifest.get(document)
+      if (former === undefined) continue
+      const sequence = sequences.get(document) ?? ''
+      manifest.put(document, {
+        ...former,
+        passages: 0,
+        fate: 'deleted',
+        note: 'it was deleted at its source',
+        sequence,
+        atEpochMs,
+      })
+    }
+  })
+}
+
+function report(
+  { collection, manifest }: CollectionIndex,
+  facts: { listed: number; changed: number; removed: number; ms: number },
+): IngestReport {
+  const { documents, passages, failed: failures } = manifest.counts()
+  const { listed, changed, removed, ms } = facts
+  return {
+    collection: collection.name,
+    documents,
+    passages,
+    changed,
+    unchanged: Math.max(0, listed - changed),
+    removed,
+    failures,
+    failed: manifest.failed(MAX_LISTED),
+    ms,
   }
-  return { entry: { ...entry, access, rules: RULES_VERSION }, isChanged: true }
 }
 
-/** A document that gives no passages (any more). */
-async function fail(index: CollectionIndex, document: string, entry: ManifestEntry): Promise<BroughtIn> {
-  await index.store.remove(document)
-  return { entry, isChanged: true }
-}
-
-async function read(
-  file: SourceFile,
-): Promise<{ bytes: Uint8Array<ArrayBuffer> } | { fate: 'too-large' | 'unreadable'; note: string }> {
-  if (file.bytes > MAX_FILE_BYTES)
-    return { fate: 'too-large', note: `it is larger than ${MAX_FILE_BYTES / 1024 / 1024} MB` }
+async function stopOthers(stop: AbortController, work: () => Promise<void>): Promise<void> {
   try {
-    return { bytes: await readSource(file) }
+    await work()
   } catch (error) {
-    if (error instanceof RangeError) return { fate: 'too-large', note: error.message }
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    return { fate: 'unreadable', note: `it can not be read (${code})` }
-  }
-}
-
-function baseEntry(file: SourceFile, model: string, access: string): ManifestEntry {
-  return {
-    digest: '',
-    bytes: file.bytes,
-    modifiedEpochMs: file.modifiedEpochMs,
-    passages: 0,
-    parser: PARSER_VERSION,
-    rules: RULES_VERSION,
-    model,
-    access,
-    fate: 'empty',
-    note: '',
-  }
-}
-
-/** A file that could not be read may become readable without a change of its size and time. */
-function isSameFile(former: ManifestEntry, file: SourceFile): boolean {
-  if (former.fate === 'unreadable' || former.fate === 'too-slow') return false
-  return former.bytes === file.bytes && former.modifiedEpochMs === file.modifiedEpochMs
-}
-
-async function removeGone(index: CollectionIndex, manifest: Manifest, present: ReadonlySet<string>): Promise<number> {
-  const gone = [...manifest.keys()].filter((document) => !present.has(document))
-  for (const document of gone) {
-    await index.store.remove(document)
-    manifest.delete(document)
-  }
-  return gone.length
-}
-
-function createSaver(path: string, manifest: Manifest) {
-  let nextAtMs = 0
-  let last = Promise.resolve()
-  async function saveNow(): Promise<void> {
-    const startedMs = performance.now()
-    await writeManifest(path, manifest)
-    const endedMs = performance.now()
-    nextAtMs = endedMs + (endedMs - startedMs) / SAVE_SHARE
-  }
-  async function save(): Promise<void> {
-    last = last.then(saveNow)
-    await last
-  }
-  return {
-    save,
-    async saveSoon(): Promise<void> {
-      if (performance.now() >= nextAtMs) await save()
-    },
-  }
-}
-
-/** The counts of a collection, from its manifest. */
-export function summary(collection: string, manifest: Manifest) {
-  const entries = [...manifest]
-  return {
-    collection,
-    documents: entries.filter(([, { fate }]) => fate === 'indexed').length,
-    passages: entries.reduce((sum, [, { passages }]) => sum + passages, 0),
-    failed: entries
-      .filter(([, { fate }]) => fate !== 'indexed')
-      .map(([document, { fate, note }]) => ({ document, fate, note })),
+    stop.abort(error)
+    throw error
   }
 }
 
 /** Waits for all, so that nothing still writes when the first error is thrown. */
 async function allOrFirstError(promises: readonly Promise<void>[]): Promise<void> {
   const outcomes = await Promise.allSettled(promises)
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+  // The one that stopped the others, not what they threw when they were stopped.
+  const [first] = errors.toSorted((a, b) => Number(isAbort(a)) - Number(isAbort(b)))
+  if (first instanceof Error) throw first
+  if (first !== undefined) throw new Error('the ingest failed', { cause: first })
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
 }

@@ -1,6 +1,14 @@
 import { mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
+/** Another process has the lock. */
+export class LockedError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'LockedError'
+  }
+}
+
 /** The holder touches the file this often. */
 const BEAT_MS = 5000
 /** A file not touched for this long is left over, whoever has its process id now. */
@@ -12,7 +20,7 @@ const held = new Set<string>()
 /**
  * Runs `work` while this process alone holds the lock. A lock that a dead process left is taken over.
  *
- * @throws when another process that runs holds it, or this one already does.
+ * @throws {LockedError} when another process that runs holds it, or this one already does.
  */
 export async function withLock<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   await mkdir(dirname(path), { recursive: true })
@@ -33,11 +41,11 @@ async function acquire(path: string): Promise<void> {
     if (await create(path)) return
     const owner = Number(await readFile(path, 'utf8').catch(() => ''))
     if (held.has(path) || ((await isRunning(owner)) && (await isTouched(path)))) {
-      throw new Error(`process ${owner} is at work on it (lock file ${path})`)
+      throw new LockedError(`process ${owner} is at work on it (lock file ${path})`)
     }
     await rm(path, { force: true })
   }
-  throw new Error(`another process took the lock file ${path}`)
+  throw new LockedError(`another process took the lock file ${path}`)
 }
 
 async function create(path: string): Promise<boolean> {

@@ -1,8 +1,14 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
 import { z } from 'zod'
+import type { Readers } from '#dataplane/access/collection.ts'
 
-/** What became of a document. Only `indexed` ones have passages. */
+/**
+ * What became of a document. Only `indexed` ones have passages. `pending`: its passages are being written, so some may
+ * be there. `deleted`: a tombstone, which an older event about the document does not bring back to life.
+ */
 const FATES = [
   'indexed',
   'empty',
@@ -12,12 +18,16 @@ const FATES = [
   'encrypted',
   'unsupported',
   'too-slow',
+  'pending',
+  'deleted',
 ] as const
 
 export type Fate = (typeof FATES)[number]
 
 const Entry = z.object({
-  /** SHA-256 of the file, hex; empty when it could not be read. */
+  /** State of the source's object that this is about: an ETag and version, or size and time of a file. */
+  version: z.string(),
+  /** SHA-256 of the contents, hex; empty when they were not read whole. */
   digest: z.string(),
   bytes: z.number(),
   modifiedEpochMs: z.number(),
@@ -26,51 +36,211 @@ const Entry = z.object({
   parser: z.string(),
   /** Version of the screening rules. */
   rules: z.string(),
-  /** Id of the embedding model. */
-  model: z.string(),
   /** Who may read it, as an access id. */
   access: z.string(),
   fate: z.enum(FATES),
-  /** Why, when the fate is not `indexed`. */
+  /** Why, when the fate is not `indexed`; what was left out, when it is. */
   note: z.string(),
+  /** Order of the last event about the document, as its source orders them; empty when it was listed. */
+  sequence: z.string(),
+  /** When this was written, epoch milliseconds. */
+  atEpochMs: z.number(),
 })
 
-/** What the index holds of one document, and of which state of the file. */
+/** What the index holds of one document, and of which state of the object. */
 export type ManifestEntry = z.infer<typeof Entry>
 
-/** Document to entry. */
-export type Manifest = Map<string, ManifestEntry>
-
-/** Another layout of the index: everything is ingested again. */
-const LAYOUT = 1
-
-const ManifestFile = z.object({ layout: z.literal(LAYOUT), documents: z.record(z.string(), Entry) })
-
-/** Undefined when there is none, or none that this version understands: then the index has to be made anew. */
-export async function readManifest(path: string): Promise<Manifest | undefined> {
-  try {
-    const file: unknown = JSON.parse(await readFile(path, 'utf8'))
-    return new Map(Object.entries(ManifestFile.parse(file).documents))
-  } catch (error) {
-    const isExpected =
-      error instanceof SyntaxError ||
-      error instanceof z.ZodError ||
-      (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-    if (isExpected) return undefined
-    throw error
-  }
+/** Counts of a collection. */
+export interface ManifestCounts {
+  /** Documents with passages. */
+  readonly documents: number
+  readonly passages: number
+  /** Documents without, tombstones aside. */
+  readonly failed: number
+  readonly deleted: number
 }
 
-/** Replaces the file in one step: a reader, or a start after a crash, sees the old or the new one. */
-export async function writeManifest(path: string, manifest: Manifest): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const temporary = `${path}.${process.pid}.tmp`
-  const handle = await open(temporary, 'w')
-  try {
-    await handle.writeFile(JSON.stringify({ layout: LAYOUT, documents: Object.fromEntries(manifest) }))
-    await handle.sync()
-  } finally {
-    await handle.close()
+export interface FailedDocument {
+  readonly document: string
+  readonly fate: Fate
+  readonly note: string
+}
+
+/**
+ * What the index of one collection was made from: a SQLite file beside it. The index is written first and the manifest
+ * after it, so what a kill leaves out is done again and replaces itself.
+ */
+export interface Manifest {
+  get(document: string): ManifestEntry | undefined
+  put(document: string, entry: ManifestEntry): void
+  forget(document: string): void
+  /** Everything that `work` puts becomes durable at once, or nothing. */
+  together(work: () => void): void
+  /** Begins a listing: nothing has been seen. */
+  beginListing(): void
+  seen(document: string): void
+  /** Documents that have not been seen since the listing began, tombstones aside. */
+  unseen(): string[]
+  counts(): ManifestCounts
+  /** In order of their names. */
+  failed(limit: number): FailedDocument[]
+  /** Whether any document was ever put. */
+  isEmpty(): boolean
+  /** Access ids that documents have, with the rules behind them. */
+  classes(): ReadonlyMap<string, readonly Readers[]>
+  addClass(id: string, rules: readonly Readers[]): void
+  fact(name: string): string | undefined
+  setFact(name: string, value: string): void
+  /** Counts up with every change that any process makes. */
+  changes(): number
+  /** A copy of the whole file at one moment. @throws when the disk is full. */
+  copyTo(path: string): void
+  close(): void
+}
+
+/** Another layout of the file: the index is made anew. */
+const LAYOUT = '2'
+/** Another process may be at it for as long. */
+const BUSY_TIMEOUT_MS = 10_000
+
+const COLUMNS = Object.keys(Entry.shape)
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS documents (
+  document TEXT PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, bytes INTEGER NOT NULL,
+  modifiedEpochMs REAL NOT NULL, passages INTEGER NOT NULL, parser TEXT NOT NULL, rules TEXT NOT NULL,
+  access TEXT NOT NULL, fate TEXT NOT NULL, note TEXT NOT NULL, sequence TEXT NOT NULL, atEpochMs REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS fates ON documents (fate, document);
+CREATE TABLE IF NOT EXISTS classes (id TEXT PRIMARY KEY, rules TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS seen (document TEXT PRIMARY KEY) WITHOUT ROWID;
+`
+
+const Rules = z.array(z.object({ roles: z.array(z.string()), groups: z.array(z.string()) }))
+const Counts = z.object({ documents: z.number(), passages: z.number(), failed: z.number(), deleted: z.number() })
+const Failed = z.object({ document: z.string(), fate: z.enum(FATES), note: z.string() })
+
+/** Opens the manifest at `path`, or makes an empty one; one of another layout counts as empty. */
+export function openManifest(path: string): Manifest {
+  mkdirSync(dirname(path), { recursive: true })
+  return new SqliteManifest(path)
+}
+
+class SqliteManifest implements Manifest {
+  readonly #database: DatabaseSync
+  readonly #get: StatementSync
+  readonly #put: StatementSync
+  readonly #seen: StatementSync
+
+  constructor(path: string) {
+    this.#database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
+    // A killed process loses nothing; a machine that loses power may lose the last moments, which are done again.
+    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    this.#database.exec(SCHEMA)
+    if ((this.fact('layout') ?? LAYOUT) !== LAYOUT) this.#database.exec('DELETE FROM documents; DELETE FROM facts')
+    if (this.fact('layout') === undefined) this.setFact('layout', LAYOUT)
+    const values = COLUMNS.map((column) => `:${column}`).join(', ')
+    this.#get = this.#database.prepare(`SELECT ${COLUMNS.join(', ')} FROM documents WHERE document = ?`)
+    this.#put = this.#database.prepare(
+      `INSERT OR REPLACE INTO documents (document, ${COLUMNS.join(', ')}) VALUES (:document, ${values})`,
+    )
+    this.#seen = this.#database.prepare('INSERT OR IGNORE INTO seen (document) VALUES (?)')
   }
-  await rename(temporary, path)
+
+  get(document: string): ManifestEntry | undefined {
+    const row = this.#get.get(document)
+    return row === undefined ? undefined : Entry.parse(row)
+  }
+
+  put(document: string, entry: ManifestEntry): void {
+    this.#put.run({ document, ...entry })
+  }
+
+  forget(document: string): void {
+    this.#database.prepare('DELETE FROM documents WHERE document = ?').run(document)
+  }
+
+  together(work: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE')
+    try {
+      work()
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  beginListing(): void {
+    this.#database.exec('DELETE FROM seen')
+  }
+
+  seen(document: string): void {
+    this.#seen.run(document)
+  }
+
+  unseen(): string[] {
+    const rows = this.#database
+      .prepare(`SELECT document FROM documents WHERE fate != 'deleted' AND document NOT IN (SELECT document FROM seen)`)
+      .all()
+    return rows.map(({ document }) => String(document))
+  }
+
+  counts(): ManifestCounts {
+    const row = this.#database
+      .prepare(
+        `SELECT count(*) FILTER (WHERE fate = 'indexed') AS documents, coalesce(sum(passages), 0) AS passages,
+         count(*) FILTER (WHERE fate NOT IN ('indexed', 'deleted')) AS failed,
+         count(*) FILTER (WHERE fate = 'deleted') AS deleted FROM documents`,
+      )
+      .get()
+    return Counts.parse(row)
+  }
+
+  failed(limit: number): FailedDocument[] {
+    const rows = this.#database
+      .prepare(
+        `SELECT document, fate, note FROM documents WHERE fate NOT IN ('indexed', 'deleted') ORDER BY document LIMIT ?`,
+      )
+      .all(limit)
+    return z.array(Failed).parse(rows)
+  }
+
+  isEmpty(): boolean {
+    return this.#database.prepare('SELECT 1 FROM documents LIMIT 1').get() === undefined
+  }
+
+  classes(): ReadonlyMap<string, readonly Readers[]> {
+    // Classes that no document has any more open nothing, so they may stay.
+    const rows = this.#database.prepare('SELECT id, rules FROM classes').all()
+    return new Map(rows.map(({ id, rules }) => [String(id), Rules.parse(JSON.parse(String(rules)))]))
+  }
+
+  addClass(id: string, rules: readonly Readers[]): void {
+    const own = rules.map(({ roles, groups }) => ({ roles, groups }))
+    this.#database.prepare('INSERT OR IGNORE INTO classes (id, rules) VALUES (?, ?)').run(id, JSON.stringify(own))
+  }
+
+  fact(name: string): string | undefined {
+    const row = this.#database.prepare('SELECT value FROM facts WHERE name = ?').get(name)
+    return row === undefined ? undefined : String(row['value'])
+  }
+
+  setFact(name: string, value: string): void {
+    this.#database.prepare('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)').run(name, value)
+  }
+
+  changes(): number {
+    const own = Number(this.#database.prepare('SELECT total_changes() AS n').get()?.['n'])
+    return own + Number(this.#database.prepare('PRAGMA data_version').get()?.['data_version'])
+  }
+
+  copyTo(path: string): void {
+    this.#database.prepare('VACUUM INTO ?').run(path)
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close()
+  }
 }

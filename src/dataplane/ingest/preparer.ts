@@ -1,16 +1,45 @@
 import { z } from 'zod'
 import type { Fate } from './manifest.ts'
 import type { PreparedDocument } from './prepare.ts'
+import { readFile } from 'node:fs/promises'
+import type { Finding as FindingType } from '#contract/screened.ts'
+import type { DocumentInput } from '#dataplane/parse/input.ts'
 import { WorkerLane, WorkerLaneError } from '#dataplane/worker-lane.ts'
+
+/** Why a document gives no passages. */
+export class PrepareFailure extends Error {
+  readonly fate: Exclude<Fate, 'indexed' | 'pending' | 'deleted'>
+  readonly note: string
+
+  constructor(fate: Exclude<Fate, 'indexed' | 'pending' | 'deleted'>, note: string) {
+    super(note)
+    this.name = 'PrepareFailure'
+    this.fate = fate
+    this.note = note
+  }
+}
 
 /** A document ready for the index, or why there is none. */
 type Prepared =
   | { readonly document: PreparedDocument }
-  | { readonly fate: Exclude<Fate, 'indexed' | 'empty' | 'too-large'>; readonly note: string }
+  | { readonly fate: Exclude<Fate, 'indexed' | 'empty' | 'too-large' | 'pending' | 'deleted'>; readonly note: string }
+
+export interface PreparedPart {
+  readonly title: string
+  readonly passages: readonly {
+    readonly text: string
+    readonly heading: string
+    readonly page: number
+    readonly record: number
+    readonly start: number
+    readonly end: number
+    readonly findings: readonly FindingType[]
+  }[]
+}
 
 export interface Preparer {
-  /** Calls wait for each other. */
-  prepare(document: string, bytes: Uint8Array<ArrayBuffer>): Promise<Prepared>
+  /** Parts in order. @throws {PrepareFailure} */
+  prepare(input: DocumentInput, signal?: AbortSignal): AsyncIterable<PreparedPart>
   /** Gives the worker's memory back; the next call starts a new one. */
   rest(): Promise<void>
   /** Calls that wait are rejected. */
@@ -69,10 +98,13 @@ export function createPreparer(): Preparer {
   }
 
   return {
-    prepare(document, bytes) {
-      const turn = last.then(async () => await prepareNow(document, bytes))
+    async *prepare(input) {
+      const bytes = 'bytes' in input ? input.bytes : new Uint8Array(await readFile(input.path))
+      const turn = last.then(async () => await prepareNow(input.name, bytes))
       last = turn.catch(() => undefined)
-      return turn
+      const done = await turn
+      if ('fate' in done) throw new PrepareFailure(done.fate, done.note)
+      yield { ...done.document, passages: done.document.passages.map((each) => ({ ...each, record: 0 })) }
     },
     async rest() {
       last = last.then(async () => await lane.close())

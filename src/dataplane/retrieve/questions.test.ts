@@ -7,11 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { openCollection } from '#dataplane/index/collection-index.ts'
-import { createMiniLmEmbedder } from '#dataplane/embed/embed.ts'
+import { createMiniLmEmbedder } from '#dataplane/embed/minilm.ts'
 import { ingest } from '#dataplane/ingest/ingest.ts'
 import { createPreparer } from '#dataplane/ingest/preparer.ts'
 import { retrieve } from './retrieve.ts'
-import { collectionOf, folderWith, skipWithoutIndex } from '#dataplane/test-agent.ts'
+import { openDeadline } from '#dataplane/deadline.ts'
+import { collectionOf, engineIn, folderWith, skipWithoutIndex } from '#dataplane/test-agent.ts'
 
 const HERE = fileURLToPath(new URL('..', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -52,8 +53,8 @@ test('the handbook answers its questions, and no others', { skip }, async (t) =>
   t.after(async () => await Promise.all([embedder.close(), preparer.close()]))
   const collection = collectionOf(join(ROOT, 'corpus/handbook'), { name: 'handbook' })
   const ingestInto = async (dataDir: string) => {
-    const opened = await openCollection(collection, dataDir, embedder)
-    t.after(() => opened.store.close())
+    const opened = await openCollection(collection, { dataDir, engine: engineIn(dataDir), embedder })
+    t.after(async () => await opened.close())
     return { index: opened, report: await ingest(opened, { embedder, preparer }) }
   }
   // Another run of the tests may be filling the same folder.
@@ -63,7 +64,11 @@ test('the handbook answers its questions, and no others', { skip }, async (t) =>
   assert.deepEqual(report.failed, [])
   const ask = async (query: string) => {
     const request = { queries: [query], collections: [{ index, accessIds: ['open'] }], topK: 5 }
-    const found = await retrieve(request, { embedder, now: Date.now }, new AbortController().signal)
+    const found = await retrieve(
+      request,
+      { embedder, now: Date.now },
+      openDeadline(60_000, new AbortController().signal),
+    )
     return found.passages.map(({ passage }) => passage)
   }
   const wrong: string[] = []

@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PassageWithVector } from '#dataplane/index/index-store.ts'
+import type { PassageWithVector } from '#dataplane/index/store.ts'
 import { fuse, isRelevant, select, wordsOf } from './rank.ts'
 
 function passage(document: string, start: number, text: string, vector: readonly number[] = [1, 0]): PassageWithVector {
-  const rest = { title: '', heading: '', page: 0, end: start + text.length, access: 'open', findings: '[]', rules: '1' }
+  const known = {
+    title: '',
+    heading: '',
+    page: 0,
+    record: 0,
+    access: 'open',
+    findings: '[]',
+    rules: '1',
+    generation: 'g',
+  }
+  const rest = { ...known, end: start + text.length }
   return { document, start, text, ...rest, vector: Float32Array.from(vector) }
 }
 

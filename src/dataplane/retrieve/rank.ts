@@ -1,4 +1,4 @@
-import type { Hit, PassageWithVector } from '#dataplane/index/index-store.ts'
+import type { Hit, PassageWithVector } from '#dataplane/index/store.ts'
 
 /** Rank `r` (from 1) in a list is worth `1 / (RANK_CONSTANT + r)`: the usual constant of reciprocal rank fusion. */
 const RANK_CONSTANT = 60

@@ -1,8 +1,12 @@
 import type { RemoteSpan } from '#contract/context.ts'
 import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
-import type { Embedder } from '#dataplane/embed/embed.ts'
+import type { Embedder } from '#dataplane/embed/embedder.ts'
+import type { Deadline } from '#dataplane/deadline.ts'
+import { mergeNeighbours, withinTokens } from './neighbours.ts'
 import { fuse, isRelevant, select, wordsOf } from './rank.ts'
 import type { Candidate, CollectionHits } from './rank.ts'
+import { RerankError } from './rerank.ts'
+import type { Reranker } from './rerank.ts'
 
 /** A collection, and which of its documents the caller may read. */
 export interface ReadableCollection {
@@ -14,6 +18,8 @@ export interface RetrieveRequest {
   readonly queries: readonly string[]
   readonly collections: readonly ReadableCollection[]
   readonly topK: number
+  /** Estimated tokens of all passages at most. Default: no bound. */
+  readonly maxTokens?: number
 }
 
 export interface Retrieved {
@@ -25,6 +31,8 @@ export interface Retrieved {
 
 export interface RetrieveTools {
   readonly embedder: Embedder
+  /** Orders the best candidates anew. Absent: the fused ranks stand. */
+  readonly reranker?: Reranker | undefined
   readonly now: () => number
 }
 
@@ -34,21 +42,24 @@ const MIN_CANDIDATES = 30
 const MAX_QUERY_CHARS = 2000
 /** An ingest may keep the model busy: then words alone must do. */
 const EMBED_TIMEOUT_MS = 3000
+/** Share of the time left after which the vector of a question comes too late to be searched for. */
+const EMBED_SHARE = 0.7
+/** Left for putting the answer together when a search has to be given up. */
+const COMPOSE_MS = 30
+/** A better order is not waited for longer than this. */
+const RERANK_TIMEOUT_MS = 1500
 
 /**
  * Searches every collection for every query by meaning and by words, fuses the lists and keeps what is
- * relevant. Only passages that the caller may read are ever looked at.
+ * relevant. Only passages that the caller may read are ever looked at. What is not there in time is left out, and said
+ * to be missing.
  *
- * @throws the signal's reason when the caller has gone.
+ * @throws the caller's reason when it has gone.
  */
-export async function retrieve(
-  request: RetrieveRequest,
-  tools: RetrieveTools,
-  signal: AbortSignal,
-): Promise<Retrieved> {
+export async function retrieve(request: RetrieveRequest, tools: RetrieveTools, deadline: Deadline): Promise<Retrieved> {
   const spans: RemoteSpan[] = []
+  const missing = new Set<string>()
   const span = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
-    signal.throwIfAborted()
     const startEpochMs = tools.now()
     const startedMs = performance.now()
     const result = await work()
@@ -57,37 +68,70 @@ export async function retrieve(
   }
   const queries = request.queries.map((query) => query.slice(0, MAX_QUERY_CHARS))
   const limit = Math.max(MIN_CANDIDATES, request.topK * 3)
+  const search = async <Query>(
+    name: string,
+    wanted: readonly Query[],
+    one: (collection: ReadableCollection, query: Query) => Promise<CollectionHits['hits']>,
+  ): Promise<CollectionHits[][]> =>
+    await span(name, async () => {
+      const leftMs = deadline.leftMs() - COMPOSE_MS
+      const found = await deadline.within(async () => await searchAll(wanted, request.collections, one), leftMs)
+      if (found === undefined) missing.add(`the ${name} search was left out: it took longer than the caller waits`)
+      return found ?? []
+    })
+  const byMeaning = async () => {
+    const vectors = await span('embed', async () => await embedAll(tools.embedder, queries, deadline))
+    if (vectors === undefined) {
+      missing.add('the search by meaning was left out: the embedding model is busy')
+      return { vectors, lists: [] }
+    }
+    const lists = await search('vector', vectors, async ({ index, accessIds }, vector) => {
+      return await index.store.searchVector(vector, accessIds, limit)
+    })
+    return { vectors, lists }
+  }
   // Words need no vector, so both searches run at once.
-  const [vectors, byWords] = await Promise.all([
-    span('embed', async () => await embedAll(tools.embedder, queries)),
-    span(
-      'fulltext',
-      async () =>
-        await searchAll(
-          queries,
-          request.collections,
-          async ({ index, accessIds }, query) => await index.store.searchText(query, accessIds, limit),
-        ),
-    ),
+  const [meaning, words] = await Promise.all([
+    byMeaning(),
+    search('fulltext', queries, async ({ index, accessIds }, query) => {
+      return await index.store.searchText(query, accessIds, limit)
+    }),
   ])
-  const byMeaning =
-    vectors === undefined
-      ? []
-      : await span(
-          'vector',
-          async () =>
-            await searchAll(
-              vectors,
-              request.collections,
-              async ({ index, accessIds }, vector) => await index.store.searchVector(vector, accessIds, limit),
-            ),
-        )
-  const passages = await span('fuse', async () => {
-    const questions = queries.map((query, at) => ({ words: wordsOf(query), vector: vectors?.[at] }))
-    const relevant = fuse([...byMeaning, ...byWords]).filter(({ passage }) => isRelevant(passage, questions))
-    return await Promise.resolve(select(relevant, request.topK))
+  const relevant = await span('fuse', async () => {
+    const questions = queries.map((query, at) => ({ words: wordsOf(query), vector: meaning.vectors?.[at] }))
+    const fused = fuse([...meaning.lists, ...words])
+    return await Promise.resolve(fused.filter(({ passage }) => isRelevant(passage, questions)))
   })
-  return { passages, spans, missing: missingOf(request.queries, vectors !== undefined) }
+  const { reranker } = tools
+  const ordered =
+    reranker === undefined || relevant.length < 2
+      ? relevant
+      : await span('rerank', async () => await reranked(reranker, queries, relevant, { deadline, missing }))
+  const passages = withinTokens(mergeNeighbours(select(ordered, request.topK)), request.maxTokens)
+  return { passages, spans, missing: [...cutQueries(request.queries), ...missing] }
+}
+
+/** In the reranker's order; as they were when it does not answer in time. */
+async function reranked(
+  reranker: Reranker,
+  queries: readonly string[],
+  candidates: readonly Candidate[],
+  { deadline, missing }: { readonly deadline: Deadline; readonly missing: Set<string> },
+): Promise<readonly Candidate[]> {
+  const limitMs = Math.min(RERANK_TIMEOUT_MS, deadline.leftMs() - COMPOSE_MS)
+  const best = candidates.slice(0, reranker.candidates)
+  const texts = best.map(({ passage }) => [passage.title, passage.heading, passage.text].join('\n'))
+  const scores = await deadline
+    .within(async (signal) => await reranker.score(queries.join('\n'), texts, signal), limitMs)
+    .catch((error: unknown) => {
+      if (error instanceof RerankError) return undefined
+      throw error
+    })
+  if (scores === undefined) {
+    missing.add('the better order was left out: the reranker did not answer')
+    return candidates
+  }
+  return best.map((candidate, at) => ({ ...candidate, score: scores[at] ?? 0 })).toSorted((a, b) => b.score - a.score)
 }
 
 /** One list per query, each over all collections. */
@@ -110,25 +154,24 @@ async function searchAll<Query>(
 }
 
 /** Undefined when the model is too busy. */
-async function embedAll(embedder: Embedder, queries: readonly string[]): Promise<Float32Array[] | undefined> {
-  const late = Promise.withResolvers<undefined>()
-  const timer = setTimeout(() => late.resolve(undefined), EMBED_TIMEOUT_MS)
-  try {
-    const vectors = Promise.all(queries.map(async (query) => await embedder.embedQuery(query)))
-    return await Promise.race([vectors, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
+async function embedAll(
+  embedder: Embedder,
+  queries: readonly string[],
+  deadline: Deadline,
+): Promise<Float32Array[] | undefined> {
+  const limitMs = Math.min(EMBED_TIMEOUT_MS, deadline.leftMs() * EMBED_SHARE)
+  return await deadline.within(
+    async () => await Promise.all(queries.map(async (query) => await embedder.embedQuery(query))),
+    limitMs,
+  )
 }
 
-function missingOf(queries: readonly string[], isEmbedded: boolean): string[] {
-  const missing = queries.flatMap((query, at) =>
+function cutQueries(queries: readonly string[]): string[] {
+  return queries.flatMap((query, at) =>
     query.length > MAX_QUERY_CHARS
       ? [`query ${at + 1} was searched for by its first ${MAX_QUERY_CHARS} characters`]
       : [],
   )
-  if (!isEmbedded) missing.push('the search by meaning was left out: the embedding model is busy')
-  return missing
 }
 
 function roundMs(ms: number): number {

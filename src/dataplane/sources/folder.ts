@@ -1,83 +1,96 @@
-import { open, readdir, realpath, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open, opendir, realpath, stat } from 'node:fs/promises'
 import { join, posix, sep } from 'node:path'
-import { EXTENSIONS } from '#dataplane/parse/parse.ts'
+import { SourceError } from './source.ts'
+import type { OpenedObject, Source, SourceObject } from './source.ts'
 
-/** A larger file is not read. */
-export const MAX_FILE_BYTES = 50 * 1024 * 1024
-/** A folder with more documents is read up to here. */
-const MAX_FILES = 10_000
-
-/** A file that may become a document. */
-export interface SourceFile {
-  /** Path inside the folder, with `/`. */
-  readonly document: string
-  readonly path: string
-  readonly bytes: number
-  readonly modifiedEpochMs: number
-}
-
-export interface Listing {
-  /** Sorted by document. */
-  readonly files: readonly SourceFile[]
-  /** Whether the folder holds more than `MAX_FILES`. */
-  readonly isCut: boolean
-}
+/** Files up to this size are handed on in memory, larger ones as they lie on disk. */
+const IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 /**
- * Every file of the folder that has a parser. Names that begin with a dot are skipped; links are followed
- * to files inside the folder only, and never to folders.
- *
- * @throws when the folder itself can not be read.
+ * The files of a folder on this machine. Names that begin with a dot are skipped; links are followed to files inside
+ * the folder only, and never to folders.
  */
-export async function listFolder(folder: string): Promise<Listing> {
+export function folderSource(folder: string): Source {
+  return {
+    name: `folder ${folder}`,
+    list: (signal) => listFolder(folder, signal),
+    open: async (object, signal) => await openFile(folder, object, signal),
+  }
+}
+
+async function* listFolder(folder: string, signal: AbortSignal): AsyncGenerator<SourceObject> {
   const root = await realpath(folder)
-  const found: SourceFile[] = []
   const folders = ['']
   for (let inside = folders.pop(); inside !== undefined; inside = folders.pop()) {
     for (const entry of await entriesOf(root, inside)) {
+      signal.throwIfAborted()
       if (entry.name.startsWith('.')) continue
       const document = posix.join(inside, entry.name)
-      if (entry.isDirectory()) folders.push(document)
-      if (!EXTENSIONS.has(posix.extname(entry.name).toLowerCase())) continue
+      if (entry.isDirectory()) {
+        folders.push(document)
+        continue
+      }
       const file = await fileAt(root, document)
-      if (file !== undefined) found.push(file)
+      if (file !== undefined) yield file.object
     }
   }
-  found.sort((a, b) => (a.document < b.document ? -1 : 1))
-  return { files: found.slice(0, MAX_FILES), isCut: found.length > MAX_FILES }
 }
 
-/** Contents of a file. @throws {RangeError} when it is larger than `MAX_FILE_BYTES`. */
-export async function readSource(file: SourceFile): Promise<Uint8Array<ArrayBuffer>> {
-  const handle = await open(file.path)
-  try {
-    const { size } = await handle.stat()
-    if (size > MAX_FILE_BYTES) throw new RangeError(`the file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MB`)
-    return new Uint8Array(await handle.readFile())
-  } finally {
-    await handle.close()
-  }
-}
-
-/** A folder inside that can not be read hides its files only. */
+/** Sorted, so that two ingests go the same way. A folder inside that can not be read hides its files only. */
 async function entriesOf(root: string, inside: string) {
+  const entries = []
   try {
-    return await readdir(join(root, inside), { withFileTypes: true })
+    for await (const entry of await opendir(join(root, inside))) entries.push(entry)
   } catch (error) {
     if (inside === '') throw error
-    return []
   }
+  return entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-async function fileAt(root: string, document: string): Promise<SourceFile | undefined> {
+async function fileAt(root: string, document: string): Promise<{ object: SourceObject; path: string } | undefined> {
   try {
     const path = await realpath(join(root, document))
     if (!path.startsWith(root.endsWith(sep) ? root : root + sep)) return undefined
     const facts = await stat(path)
     if (!facts.isFile()) return undefined
-    return { document, path, bytes: facts.size, modifiedEpochMs: facts.mtimeMs }
+    const { size, mtimeMs } = facts
+    return { object: { document, version: `${size}-${mtimeMs}`, bytes: size, modifiedEpochMs: mtimeMs }, path }
   } catch {
     // Removed since it was listed, or a link to nothing.
     return undefined
   }
+}
+
+async function openFile(folder: string, object: SourceObject, signal: AbortSignal): Promise<OpenedObject> {
+  const found = await fileAt(await realpath(folder), object.document)
+  if (found === undefined) throw new SourceError('gone', 'it was deleted while it was to be read')
+  const { path, object: current } = found
+  const close = async (): Promise<void> => await Promise.resolve()
+  try {
+    if (current.bytes > IN_MEMORY_BYTES) {
+      const digest = await digestOf(path, signal)
+      return { input: { name: object.document, path, size: current.bytes }, version: current.version, digest, close }
+    }
+    const handle = await open(path)
+    try {
+      const bytes = new Uint8Array(await handle.readFile({ signal }))
+      const digest = createHash('sha256').update(bytes).digest('hex')
+      return { input: { name: object.document, bytes }, version: current.version, digest, close }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    throw new SourceError('unreadable', `it can not be read (${code})`, error)
+  }
+}
+
+/** In pieces: the file may be larger than memory. */
+async function digestOf(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const piece of createReadStream(path, { signal })) hash.update(piece as Uint8Array)
+  return hash.digest('hex')
 }

@@ -7,7 +7,16 @@ import type { AnswerFacts } from '#wire/dialect.ts'
 import { streamEncoder, wholeEncoder } from './encode.ts'
 import { ERROR_TYPES, error } from './error.ts'
 
-const SOURCE = { collection: 'docs', document: 'leave.md', title: 'Leave', heading: '', page: 0, start: 0, end: 9 }
+const SOURCE = {
+  collection: 'docs',
+  document: 'leave.md',
+  title: 'Leave',
+  heading: '',
+  page: 0,
+  record: 0,
+  start: 0,
+  end: 9,
+}
 const ANSWER: AnswerFacts = {
   requestId: 'req-1',
   alias: 'chat',

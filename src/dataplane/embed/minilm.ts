@@ -2,26 +2,8 @@ import { Lru } from '#kit/lru.ts'
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { WorkerLane } from '#dataplane/worker-lane.ts'
-
-/** Turns text into unit vectors whose dot product says how close two texts are in meaning. */
-export interface Embedder {
-  /** Stable id of the model: vectors of another model can not be compared. */
-  readonly model: string
-  readonly dimensions: number
-  /** Passages, in order; a waiting query goes before them. */
-  embed(texts: readonly string[]): Promise<Float32Array[]>
-  /** One query; cached. */
-  embedQuery(text: string): Promise<Float32Array>
-  close(): Promise<void>
-}
-
-/** The vectors could not be made. */
-class EmbedError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'EmbedError'
-  }
-}
+import { EmbedError } from './embedder.ts'
+import type { Embedder } from './embedder.ts'
 
 const QUERY_CACHE_ENTRIES = 1000
 /** Loading the weights takes about two seconds on two busy cores. */
@@ -112,7 +94,7 @@ class MiniLmEmbedder implements Embedder {
   #grow(waiting: number): WorkerLane | undefined {
     const isWorthIt = this.#lanes.size === 0 || waiting > this.#lanes.size * TEXTS_PER_WORKER
     if (!isWorthIt || this.#lanes.size >= this.#maxLanes) return undefined
-    const lane = new WorkerLane(new URL('./embed-worker.ts', import.meta.url))
+    const lane = new WorkerLane(new URL('./minilm-worker.ts', import.meta.url))
     this.#lanes.add(lane)
     return lane
   }

@@ -1,0 +1,171 @@
+import { join } from 'node:path'
+import type { CollectionConfig, DataPlaneConfig } from '#config/data-plane.ts'
+import { ConfigProblems } from '#config/load.ts'
+import type { LoadedConfig, Problem } from '#config/load.ts'
+import { resolveSecret } from '#config/secrets.ts'
+import type { Collection } from '#dataplane/access/collection.ts'
+import { openAws } from '#dataplane/aws/aws.ts'
+import type { Aws } from '#dataplane/aws/aws.ts'
+import { createBedrockEmbedder } from '#dataplane/embed/bedrock.ts'
+import type { Embedder } from '#dataplane/embed/embedder.ts'
+import { createMiniLmEmbedder } from '#dataplane/embed/minilm.ts'
+import { athenaEngine } from '#dataplane/facts/athena.ts'
+import { duckdbEngine } from '#dataplane/facts/duckdb.ts'
+import { dynamoTable } from '#dataplane/facts/dynamodb.ts'
+import type { ItemTable, NamedQuery } from '#dataplane/facts/facts.ts'
+import type { FactSources } from '#dataplane/facts/look-up.ts'
+import type { ParamSpec } from '#dataplane/facts/params.ts'
+import { lanceEngine } from '#dataplane/index/lance-store.ts'
+import type { IndexEngine } from '#dataplane/index/store.ts'
+import { createBedrockReranker } from '#dataplane/retrieve/bedrock-rerank.ts'
+import type { Reranker } from '#dataplane/retrieve/rerank.ts'
+import { folderSource } from '#dataplane/sources/folder.ts'
+import { s3Source } from '#dataplane/sources/s3.ts'
+import type { Source } from '#dataplane/sources/source.ts'
+
+/** What the agent reads and with what, made from the `dataPlane` section. */
+export interface DataSources {
+  readonly dataDir: string
+  readonly collections: readonly Collection[]
+  readonly facts: FactSources
+  readonly engine: IndexEngine
+  readonly embedder: Embedder
+  readonly reranker: Reranker | undefined
+  close(): void
+}
+
+type Loaded = Pick<LoadedConfig, 'resolve' | 'file'> & { readonly dataPlane: DataPlaneConfig }
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** @throws when a secret can not be had. */
+export function openDataSources(
+  loaded: Loaded,
+  environment: Environment,
+  onFault: (error: unknown) => void,
+): DataSources {
+  const { dataPlane, resolve } = loaded
+  const aws = awsOf(loaded, environment)
+  const dataDir = resolve(dataPlane.data)
+  return {
+    dataDir,
+    collections: Object.entries(dataPlane.collections).map(([name, { title, readers, rules, ...rest }]) => ({
+      name,
+      title,
+      readers,
+      rules,
+      source: sourceOf({ name, ...rest }, { aws, resolve, dataDir, onFault }),
+    })),
+    facts: factsOf(loaded, aws),
+    engine: engineOf(loaded, aws, dataDir),
+    embedder: embedderOf(dataPlane, aws),
+    reranker: dataPlane.rerank && createBedrockReranker(aws, dataPlane.rerank),
+    close: () => aws.close(),
+  }
+}
+
+/** @throws {ConfigProblems} for keys that can not be had. */
+function awsOf({ dataPlane, resolve, file }: Loaded, environment: Environment): Aws {
+  const { region = dataPlane.place.region, keys, endpoints } = dataPlane.aws
+  const problems: Problem[] = []
+  const reveal = (name: 'accessKeyId' | 'secretAccessKey' | 'sessionToken') => {
+    const reference = keys?.[name]
+    const lookUp = { environment, resolve, problems }
+    return reference && resolveSecret(reference, `dataPlane.aws.keys.${name}`, lookUp).reveal()
+  }
+  const accessKeyId = reveal('accessKeyId')
+  const secretAccessKey = reveal('secretAccessKey')
+  const sessionToken = reveal('sessionToken')
+  if (problems.length > 0) throw new ConfigProblems(file, problems)
+  const isGiven = accessKeyId !== undefined && secretAccessKey !== undefined
+  const session = sessionToken === undefined ? {} : { sessionToken }
+  return openAws({ region, endpoints, keys: isGiven ? { accessKeyId, secretAccessKey, ...session } : undefined })
+}
+
+interface SourceWorld {
+  readonly aws: Aws
+  readonly resolve: (path: string) => string
+  readonly dataDir: string
+  readonly onFault: (error: unknown) => void
+}
+
+function sourceOf(
+  { name, folder, s3 }: Pick<CollectionConfig, 'folder' | 's3' | 'kinesis'> & { readonly name: string },
+  { aws, resolve, dataDir, onFault }: SourceWorld,
+): Source {
+  if (folder !== undefined) return folderSource(resolve(folder))
+  if (s3 === undefined) throw new Error(`the collection \`${name}\` has no source`)
+  const { bucket, prefix, queue, job, maxMegabytes } = s3
+  return s3Source(aws, {
+    bucket,
+    prefix,
+    queue,
+    job: job && { name: job.name, arguments: job.arguments, timeoutMs: job.timeoutMinutes * 60_000 },
+    maxBytes: maxMegabytes * 1024 * 1024,
+    spool: join(dataDir, 'spool', name),
+    onFault,
+  })
+}
+
+function factsOf({ dataPlane, resolve }: Loaded, aws: Aws): FactSources {
+  const queries = Object.entries(dataPlane.queries).map(([name, { athena, duckdb, params, ...query }]) => {
+    const engine =
+      athena === undefined
+        ? duckdbEngine({
+            tables: Object.fromEntries(
+              Object.entries(duckdb?.tables ?? {}).map(([table, { path }]) => [table, resolve(path)]),
+            ),
+          })
+        : athenaEngine(aws, { ...athena, maxScannedBytes: athena.maxScannedMegabytes * 1_000_000 })
+    const named: NamedQuery = { ...query, name, params: specsOf(params), engine }
+    return [name, named] as const
+  })
+  const tables = Object.entries(dataPlane.tables).map(([name, { key, owner, ...table }]) => {
+    const made: ItemTable = dynamoTable(aws, { ...table, name, key: specsOf(key), owner })
+    return [name, made] as const
+  })
+  return { queries: new Map(queries), tables: new Map(tables) }
+}
+
+/** Without the fields that are not set. */
+function specsOf(params: DataPlaneConfig['queries'][string]['params']): Readonly<Record<string, ParamSpec>> {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, { type, ...rest }]): [string, ParamSpec] => [
+      name,
+      {
+        type,
+        ...(Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Omit<
+          ParamSpec,
+          'type'
+        >),
+      },
+    ]),
+  )
+}
+
+function engineOf({ dataPlane }: Loaded, aws: Aws, dataDir: string): IndexEngine {
+  const uri = dataPlane.index.lance?.uri
+  if (uri === undefined) return lanceEngine({ uri: join(dataDir, 'index') })
+  const { keys, endpoints } = aws.options
+  return lanceEngine({
+    uri,
+    storageOptions: {
+      awsRegion: aws.region,
+      ...(keys === undefined
+        ? {}
+        : {
+            awsAccessKeyId: keys.accessKeyId,
+            awsSecretAccessKey: keys.secretAccessKey,
+            ...(keys.sessionToken === undefined ? {} : { awsSessionToken: keys.sessionToken }),
+          }),
+      ...(endpoints?.s3 === undefined
+        ? {}
+        : { awsEndpoint: endpoints.s3, ...(endpoints.s3.startsWith('http:') ? { allowHttp: 'true' } : {}) }),
+    },
+  })
+}
+
+function embedderOf({ embedding }: DataPlaneConfig, aws: Aws): Embedder {
+  const { model, dimensions, concurrency } = embedding
+  if (model === 'minilm') return createMiniLmEmbedder()
+  return createBedrockEmbedder(aws, { model, concurrency, ...(dimensions === undefined ? {} : { dimensions }) })
+}

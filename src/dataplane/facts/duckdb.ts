@@ -1,0 +1,143 @@
+import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { loadPackage } from '#dataplane/heavy.ts'
+import { FactError } from './facts.ts'
+import type { Cell, NamedQuery, ParamValues, QueryEngine, QueryResult } from './facts.ts'
+import { parseSql, renderSql } from './sql.ts'
+
+export interface DuckDbOptions {
+  /** Tables by name: a file or a glob of Parquet, CSV or JSON Lines on this machine. */
+  readonly tables: Readonly<Record<string, string>>
+}
+
+/** One query may take as much; what does not fit fails, and the agent goes on. */
+const MEMORY_LIMIT = '512MB'
+const THREADS = 2
+const READERS = [
+  [/\.parquet$/, 'read_parquet'],
+  [/\.(?:csv|tsv|csv\.gz)$/, 'read_csv'],
+  [/\.(?:jsonl|ndjson|json)$/, 'read_json'],
+] as const
+
+/**
+ * Queries on DuckDB inside the agent. It reads the folders of its tables and nothing else: no other path, no network, no
+ * extension.
+ *
+ * @throws {TypeError} from the first query when a table is no file that it can read.
+ */
+export function duckdbEngine({ tables }: DuckDbOptions): QueryEngine {
+  let opened: Promise<DuckDBInstance> | undefined
+  return {
+    async run(query, values, signal) {
+      opened ??= open(tables)
+      let instance: DuckDBInstance
+      try {
+        instance = await opened
+      } catch (error) {
+        opened = undefined
+        throw new FactError(error instanceof TypeError ? error.message : 'DuckDB can not be opened', error)
+      }
+      return await run(instance, { query, values, signal })
+    },
+    async close() {
+      const instance = await opened?.catch(() => undefined)
+      instance?.closeSync()
+    },
+  }
+}
+
+async function open(tables: Readonly<Record<string, string>>): Promise<DuckDBInstance> {
+  const duckdb = await loadPackage('@duckdb/node-api', () => import('@duckdb/node-api'))
+  const instance = await duckdb.DuckDBInstance.create(':memory:', {
+    memory_limit: MEMORY_LIMIT,
+    threads: String(THREADS),
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  })
+  const connection = await instance.connect()
+  try {
+    for (const [name, path] of Object.entries(tables)) {
+      const reader = READERS.find(([ending]) => ending.test(path))?.[1]
+      if (reader === undefined) throw new TypeError(`the table \`${name}\` is no Parquet, CSV or JSON Lines file`)
+      await connection.run(`CREATE VIEW "${name}" AS SELECT * FROM ${reader}(${quoted(path)})`).catch(() => {
+        throw new TypeError(`the files of the table \`${name}\` can not be read`)
+      })
+    }
+    // From here on nothing but these folders can be read, and nobody can change that.
+    const folders = await Promise.all(Object.values(tables).map(folderOf))
+    await connection.run(`SET allowed_directories = [${folders.map(quoted).join(', ')}]`)
+    await connection.run('SET enable_external_access = false')
+    await connection.run('SET lock_configuration = true')
+    return instance
+  } catch (error) {
+    instance.closeSync()
+    throw error
+  } finally {
+    connection.closeSync()
+  }
+}
+
+/** The folder above everything that a glob may match. */
+async function folderOf(path: string): Promise<string> {
+  const fixed = path.split('/').slice(0, firstGlob(path)).join('/')
+  const isFolder = await stat(fixed).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  )
+  return isFolder ? fixed : dirname(fixed)
+}
+
+function firstGlob(path: string): number {
+  const at = path.split('/').findIndex((part) => /[*?[]/.test(part))
+  return at === -1 ? Number.POSITIVE_INFINITY : at
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+interface Asked {
+  readonly query: NamedQuery
+  readonly values: ParamValues
+  readonly signal: AbortSignal
+}
+
+async function run(instance: DuckDBInstance, { query, values, signal }: Asked): Promise<QueryResult> {
+  const { text, values: bound } = renderSql(parseSql(query.sql), values, (param, position) => {
+    const type = query.params[param]?.type
+    return type === 'date' || type === 'timestamp' ? `CAST($${position} AS ${type})` : `$${position}`
+  })
+  const connection = await instance.connect()
+  const interrupt = (): void => connection.interrupt()
+  signal.addEventListener('abort', interrupt, { once: true })
+  try {
+    const reader = await connection.streamAndReadUntil(
+      text,
+      query.maxRows + 1,
+      bound.map(({ value }) => value),
+    )
+    const types = reader.columnTypes().map(String)
+    const rows = reader.getRowsJson().map((row) => row.map((value, at) => cellOf(value, types[at] ?? '')))
+    return { columns: reader.columnNames(), rows: rows.slice(0, query.maxRows + 1), notes: [] }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new FactError('DuckDB can not run it', error)
+  } finally {
+    signal.removeEventListener('abort', interrupt)
+    close(connection)
+  }
+}
+
+function close(connection: DuckDBConnection): void {
+  connection.closeSync()
+}
+
+/** Numbers that JSON would lose come as text; those that fit are numbers. */
+function cellOf(value: unknown, type: string): Cell {
+  if (value === null || typeof value === 'boolean' || typeof value === 'number') return value
+  if (typeof value !== 'string') return JSON.stringify(value)
+  if (!/INT$|^DECIMAL|^DOUBLE|^FLOAT/.test(type)) return value
+  const number = Number(value)
+  return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number)) ? number : value
+}

@@ -1,0 +1,218 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { assertCollections } from '#dataplane/access/collection.ts'
+import type { Collection } from '#dataplane/access/collection.ts'
+import type { Embedder } from '#dataplane/embed/embedder.ts'
+import { openCollection } from '#dataplane/index/collection-index.ts'
+import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
+import type { IndexEngine } from '#dataplane/index/store.ts'
+import type { SourceChange } from '#dataplane/sources/source.ts'
+import { ingest, takeChanges } from './ingest.ts'
+import type { IngestProgress, IngestReport } from './ingest.ts'
+import { LockedError, withLock } from './lock-file.ts'
+import { createPreparer } from './preparer.ts'
+
+export interface KeeperOptions {
+  readonly collections: readonly Collection[]
+  readonly dataDir: string
+  readonly engine: IndexEngine
+  readonly embedder: Embedder
+  readonly rebuild: boolean
+  /** False: the indexes are read and another process writes them. */
+  readonly writes: boolean
+  /** A source is listed again after so long, for what no event told. 0: only at the start. */
+  readonly listEveryMs: number
+  readonly now: () => number
+  /** Told of what goes wrong behind the requests; the keeper tries again. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** What the keeper is at with one collection. */
+export interface KeptState {
+  readonly state: 'opening' | 'ingesting' | 'current' | 'failing'
+  /** Documents done and listed while it ingests. */
+  readonly done: number
+  readonly total: number
+  /** Why the last attempt failed; empty when it did not. */
+  readonly error: string
+  /** End of the last ingest or batch of changes, epoch milliseconds; 0 before the first. */
+  readonly currentAtEpochMs: number
+}
+
+/** Changes that come while another process ingests wait for so long before the next attempt. */
+const LOCKED_WAIT_MS = 1000
+/** A source that can not be watched is tried again, twice as late each time up to the second. */
+const RETRY_MS = [1000, 60_000] as const
+
+const OPENING: KeptState = { state: 'opening', done: 0, total: 0, error: '', currentAtEpochMs: 0 }
+
+/** Keeps the indexes of an agent's collections up to date: lists their sources at the start, then follows their events. */
+export class IndexKeeper {
+  readonly #options: KeeperOptions
+  readonly #preparer = createPreparer()
+  readonly #indexes = new Map<string, CollectionIndex>()
+  readonly #states = new Map<string, KeptState>()
+  readonly #stop = new AbortController()
+  /** By collection: what its index is at. */
+  readonly #turns = new Map<string, Promise<unknown>>()
+  #watching: Promise<unknown> = Promise.resolve()
+  #starting: Promise<unknown> = Promise.resolve()
+
+  /** @throws {TypeError} for collection names that can not be used. */
+  constructor(options: KeeperOptions) {
+    assertCollections(options.collections)
+    this.#options = options
+    for (const { name } of options.collections) this.#states.set(name, OPENING)
+  }
+
+  get indexes(): ReadonlyMap<string, CollectionIndex> {
+    return this.#indexes
+  }
+
+  state(collection: string): KeptState {
+    return this.#states.get(collection) ?? OPENING
+  }
+
+  /** Opens the indexes, brings them up to date and begins to follow events. @throws as `openCollection` and `ingest`. */
+  async start(onProgress: (progress: IngestProgress) => void): Promise<readonly IngestReport[]> {
+    const starting = this.#start(onProgress)
+    this.#starting = starting.catch(() => undefined)
+    return await starting
+  }
+
+  async #start(onProgress: (progress: IngestProgress) => void): Promise<readonly IngestReport[]> {
+    for (const collection of this.#options.collections) {
+      this.#stop.signal.throwIfAborted()
+      this.#indexes.set(collection.name, await openCollection(collection, this.#options))
+    }
+    if (!this.#options.writes) return []
+    const reports = await this.ingest(undefined, onProgress)
+    this.#watching = Promise.all(Array.from(this.#indexes.values(), async (index) => await this.#follow(index)))
+    return reports
+  }
+
+  /** Lists the source of one collection, or of all, and brings in what changed. */
+  async ingest(
+    name: string | undefined,
+    onProgress: (progress: IngestProgress) => void = () => undefined,
+  ): Promise<readonly IngestReport[]> {
+    const wanted = [...this.#indexes.values()].filter(
+      ({ collection }) => name === undefined || collection.name === name,
+    )
+    const reports: IngestReport[] = []
+    try {
+      for (const index of wanted) reports.push(await this.#turn(index, async () => await this.#list(index, onProgress)))
+    } finally {
+      await this.#preparer.rest()
+    }
+    return reports
+  }
+
+  async #list(index: CollectionIndex, onProgress: (progress: IngestProgress) => void): Promise<IngestReport> {
+    const { name } = index.collection
+    this.#note(name, { state: 'ingesting', done: 0, total: 0, error: '' })
+    const report = await ingest(index, this.#tools(), {
+      signal: this.#stop.signal,
+      onProgress: (progress) => {
+        this.#note(name, { done: progress.done, total: progress.total })
+        onProgress(progress)
+      },
+    })
+    this.#note(name, { state: 'current', error: '', currentAtEpochMs: this.#options.now() })
+    return report
+  }
+
+  /** Until the keeper closes: events as they come, and a listing now and then. */
+  async #follow(index: CollectionIndex): Promise<void> {
+    await Promise.all([this.#watch(index), this.#listAgain(index)])
+  }
+
+  async #watch(index: CollectionIndex): Promise<void> {
+    const { source, name } = index.collection
+    const { signal } = this.#stop
+    if (source.watch === undefined) return
+    for (let retryMs: number = RETRY_MS[0]; !signal.aborted; retryMs = Math.min(retryMs * 2, RETRY_MS[1])) {
+      try {
+        await source.watch(async (changes) => await this.#take(index, changes), signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#fail(name, error)
+        await pause(retryMs, signal)
+      }
+    }
+  }
+
+  async #take(index: CollectionIndex, changes: readonly SourceChange[]): Promise<void> {
+    const { name } = index.collection
+    const { signal } = this.#stop
+    const take = async () =>
+      await withLock(index.lockPath, async () => await takeChanges(index, this.#tools(), changes, signal))
+    await this.#turn(index, async () => await waitingForLock(take, signal))
+    this.#note(name, { state: 'current', error: '', currentAtEpochMs: this.#options.now() })
+  }
+
+  async #listAgain(index: CollectionIndex): Promise<void> {
+    const { listEveryMs } = this.#options
+    const { signal } = this.#stop
+    while (listEveryMs > 0 && !signal.aborted) {
+      await pause(listEveryMs, signal)
+      if (signal.aborted) return
+      try {
+        await this.ingest(index.collection.name)
+      } catch (error) {
+        if (!signal.aborted) this.#fail(index.collection.name, error)
+      }
+    }
+  }
+
+  /** One thing at a time is done to an index. */
+  async #turn<Result>(index: CollectionIndex, work: () => Promise<Result>): Promise<Result> {
+    const { name } = index.collection
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(work)
+    this.#turns.set(
+      name,
+      turn.catch(() => undefined),
+    )
+    return await turn
+  }
+
+  #tools() {
+    const { embedder, now } = this.#options
+    return { embedder, preparer: this.#preparer, now }
+  }
+
+  #note(name: string, change: Partial<KeptState>): void {
+    this.#states.set(name, { ...this.state(name), ...change })
+  }
+
+  #fail(name: string, error: unknown): void {
+    this.#note(name, { state: 'failing', error: error instanceof Error ? error.message : String(error) })
+    this.#options.onFault(error)
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('the agent was closed'))
+    await this.#options.embedder.close()
+    await this.#preparer.close()
+    // Nothing must write any more when the stores are closed.
+    await Promise.allSettled([this.#starting, this.#watching, ...this.#turns.values()])
+    for (const index of this.#indexes.values()) await index.close()
+    await this.#options.engine.close()
+  }
+}
+
+/** The other process ends one day; until then the changes wait where they are. */
+async function waitingForLock<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error
+      signal.throwIfAborted()
+      await pause(LOCKED_WAIT_MS, signal)
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(ms, undefined, { signal, ref: false }).catch(() => undefined)
+}
