@@ -100,7 +100,12 @@ async function walk(world: World, call: Call, recorder: Recorder): Promise<Serve
     ),
     recorder.stage(
       'ground',
-      () => ground(world.context, { principal, permit, ask: draft.ask, topK, residency: alias.residency }, trip),
+      () =>
+        ground(
+          world.context,
+          { principal, permit, ask: draft.ask, topK, residency: alias.residency, sql: alias.sql },
+          trip,
+        ),
       () => world.context && placeName(world.context.place),
     ),
   ])

@@ -42,7 +42,13 @@ export async function setUpPolicy(
     aliases: new Map(
       Object.entries(config.aliases).map(([name, alias]): [string, Alias] => [
         name,
-        { name, ...alias, cache: alias.cache, usdPerCallerAndDay: alias.usdPerCallerAndDay },
+        {
+          name,
+          ...alias,
+          collections: [...alias.collections, ...alias.sql.map((query) => `sql:${query.name}`)],
+          cache: alias.cache,
+          usdPerCallerAndDay: alias.usdPerCallerAndDay,
+        },
       ]),
     ),
     collections: collectionsOf(config),
@@ -58,13 +64,17 @@ function jurisdiction(place: Place): string {
   return regionOf(place)?.jurisdiction ?? ''
 }
 
-/** Collections that clients may name: those of the file's data plane and those of the aliases. */
+/** Collections, queries and tables that clients may name: those of the file's data plane and those of the aliases. */
 function collectionsOf(config: Config): ReadonlyMap<string, CollectionFacts> {
-  const described = config.dataPlane?.collections ?? {}
-  const named = Object.values(config.aliases).flatMap(({ collections }) => collections)
-  return new Map(
-    [...Object.keys(described), ...named].map((name) => [name, { name, labels: described[name]?.labels ?? [] }]),
-  )
+  const { collections = {}, queries = {}, tables = {} } = config.dataPlane ?? {}
+  const labelled = (prefix: string, own: Readonly<Record<string, { readonly labels: readonly string[] }>>) =>
+    Object.entries(own).map(([name, { labels }]): [string, readonly string[]] => [prefix + name, labels])
+  const described = new Map([...labelled('', collections), ...labelled('sql:', queries), ...labelled('items:', tables)])
+  const named = Object.values(config.aliases).flatMap((alias) => [
+    ...alias.collections,
+    ...alias.sql.map(({ name }) => `sql:${name}`),
+  ])
+  return new Map([...described.keys(), ...named].map((name) => [name, { name, labels: described.get(name) ?? [] }]))
 }
 
 function targetOf(name: string, target: Config['targets'][string]): TargetFacts {

@@ -1,4 +1,4 @@
-import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { type CrossAnswer, CrossFault, type CrossRequest, type Crossing } from '#contract/crossing.ts'
 
@@ -232,6 +232,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
 /** A small body that the far side compressed because the request's `accept-encoding` let it. */
 function unpacked(body: Buffer, encoding: string | undefined, maxBytes: number): Buffer {
   const limit = { maxOutputLength: maxBytes }
+  if (encoding === 'zstd') return zstdDecompressSync(body, limit)
   if (encoding === 'br') return brotliDecompressSync(body, limit)
   return encoding === 'gzip' ? gunzipSync(body, limit) : body
 }

@@ -4,7 +4,7 @@ import { type IncomingMessage, type RequestListener, createServer } from 'node:h
 import { type AddressInfo, type Server as NetServer, type Socket, createServer as createNetServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import {
   CrossFault,
   type CrossFaultKind,
@@ -407,6 +407,7 @@ test('an answer over its limit is cut', async () => {
 
 for (const [encoding, compress] of [
   ['br', brotliCompressSync],
+  ['zstd', zstdCompressSync],
   ['gzip', gzipSync],
 ] as const) {
   test(`an answer in ${encoding} is unpacked`, async () => {

@@ -265,6 +265,7 @@ test('the least configuration is fine and gets its defaults', () => {
   assert.deepEqual(config.aliases['chat'], {
     targets: ['vllm'],
     collections: [],
+    sql: [],
     topK: 6,
     residency: '',
     purpose: '',

@@ -132,6 +132,13 @@ function danglingNames(config: WrittenConfig, lineOf: (path: readonly PropertyKe
         `there is no collection \`${collection}\`, ${known(collections)}`,
       )
     }
+    for (const [at, { name: query }] of alias.sql.entries()) {
+      const path = ['aliases', aliasName, 'sql', at, 'name']
+      must(config.context !== undefined, path, 'queries need a data plane, add `context`')
+      if (config.dataPlane === undefined) continue
+      const { queries } = config.dataPlane
+      must(Object.hasOwn(queries, query), path, `there is no query \`${query}\`, ${known(queries)}`)
+    }
   }
   checkShards(config, must)
   checkIdentity(config, must)

@@ -26,7 +26,11 @@ const TRIP: Trip = {
   calls: new Map(),
 }
 
-function question(text: string, collections: readonly string[] = ['docs']): GroundQuestion {
+function question(
+  text: string,
+  collections: readonly string[] = ['docs'],
+  changes: Partial<GroundQuestion> = {},
+): GroundQuestion {
   const ask: Ask = testAsk({
     alias: 'assistant',
     messages: [
@@ -60,6 +64,8 @@ function question(text: string, collections: readonly string[] = ['docs']): Grou
     ask,
     topK: 4,
     residency: '',
+    sql: [],
+    ...changes,
   }
 }
 
@@ -79,7 +85,7 @@ async function agent(answer: { status: number; body: string } | Error) {
     place: { cloud: 'aws', region: 'us-east-1' },
     audience: 'thinplane-data',
     credential: { kind: 'none' },
-    timeoutMs: 100,
+    timeoutMs: 1000,
     maxBytes: 4096,
   }
   return { deps, sent }
@@ -90,7 +96,15 @@ test('the one call asks for what the user said last, with a passport and a bound
   assert.deepEqual((await ground(deps, question(' where? '), TRIP))?.receipt.requestId, 'req-1')
   assert.equal(sent.length, 1)
   const { principal, ...rest } = asRecord(parseJson(sent[0]?.body ?? '')) ?? {}
-  assert.deepEqual(rest, { queries: ['where?'], collections: ['docs'], topK: 4, maxBytes: 4096, sql: [], items: [] })
+  assert.deepEqual(rest, {
+    queries: ['where?'],
+    collections: ['docs'],
+    topK: 4,
+    maxBytes: 4096,
+    deadlineMs: 800,
+    sql: [],
+    items: [],
+  })
   assert.match(String(principal), /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/)
 })
 
@@ -99,6 +113,54 @@ test('nothing is asked without a collection or without a question', async () => 
   assert.equal(await ground(deps, question('where?', []), TRIP), undefined)
   assert.equal(await ground(deps, question('   '), TRIP), undefined)
   assert.equal(sent.length, 0)
+})
+
+test('queries and items are asked in the same call, and their rows become passages that are still to be screened', async () => {
+  const rows = [
+    {
+      name: 'orders',
+      columns: ['boat', 'tons'],
+      rows: [
+        ['Ida', 3],
+        ['Una', null],
+      ],
+    },
+  ]
+  const items = [{ table: 'boats', item: { id: 'b-1', tags: ['x', 'y'] } }]
+  const { deps, sent } = await agent({ status: 200, body: JSON.stringify({ ...ANSWER, rows, items }) })
+  const asked = testAsk({
+    messages: [],
+    ground: {
+      collections: ['sql:mine', 'items:boats'],
+      topK: undefined,
+      sql: [{ name: 'mine', params: { a: 1 } }],
+      items: [{ table: 'boats', key: { id: 'b-1' } }],
+    },
+  })
+  const own = { ask: asked, sql: [{ name: 'orders', params: {} }] }
+  const found = await ground(deps, question('', ['docs', 'sql:orders', 'sql:mine', 'items:boats'], own), TRIP)
+  const { principal, ...rest } = asRecord(parseJson(sent[0]?.body ?? '')) ?? {}
+  assert.equal(typeof principal, 'string')
+  // Nothing was said, so nothing is searched for.
+  assert.deepEqual(rest, {
+    queries: [],
+    collections: [],
+    topK: 4,
+    maxBytes: 4096,
+    deadlineMs: 800,
+    sql: [
+      { name: 'orders', params: {} },
+      { name: 'mine', params: { a: 1 } },
+    ],
+    items: [{ table: 'boats', key: { id: 'b-1' } }],
+  })
+  assert.deepEqual(
+    found?.passages.map(({ text, source, screened }) => [source.document, source.record, text, screened.rules]),
+    [
+      ['sql:orders', 1, 'boat: Ida; tons: 3\nboat: Una', ''],
+      ['items:boats', 1, 'id: b-1; tags: ["x","y"]', ''],
+    ],
+  )
 })
 
 const REFUSED: readonly (readonly [string, { status: number; body: string } | Error, RefusalCode, string])[] = [

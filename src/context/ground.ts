@@ -1,11 +1,12 @@
 import { z } from 'zod'
-import type { Ask } from '#contract/ask.ts'
+import type { Ask, SqlAsk } from '#contract/ask.ts'
 import type { ContextAnswer, ContextRequest } from '#contract/context.ts'
 import { type Credential, type Cross, CrossFault, type Trip } from '#contract/crossing.ts'
 import type { Permit } from '#contract/permit.ts'
 import type { Place } from '#contract/place.ts'
 import type { Principal } from '#contract/principal.ts'
 import { Refusal } from '#contract/refusal.ts'
+import { factPassages } from './facts.ts'
 import type { PassportOffice } from './passport.ts'
 
 export interface ContextDeps {
@@ -29,10 +30,14 @@ export interface GroundQuestion {
   readonly ask: Ask
   readonly topK: number
   readonly residency: string
+  /** Queries that the alias asks with every request. */
+  readonly sql: readonly SqlAsk[]
 }
 
 /** Characters of the last user message that are searched for; more only blurs the query. */
 const MAX_QUERY_CHARS = 2000
+/** Left of the timeout for the way there and back: the agent answers before it. */
+const TRAVEL_MS = 200
 
 /**
  * The one call into the data plane; undefined when the request carries no collection.
@@ -49,7 +54,10 @@ export async function ground(
   if (deps === undefined)
     throw new Refusal('CONTEXT_UNAVAILABLE', 'no data plane is configured, so collections can not be read')
   const query = queryOf(ask)
-  if (query === '') return undefined
+  const collections = query === '' ? [] : permit.collections.filter((name) => !isFact(name))
+  const sql = [...question.sql, ...(ask.ground?.sql ?? [])]
+  const items = ask.ground?.items ?? []
+  if (collections.length + sql.length + items.length === 0) return undefined
   const passport = await deps.passports.mint({
     principal,
     collections: permit.collections,
@@ -58,15 +66,22 @@ export async function ground(
     audience: deps.audience,
   })
   const request: ContextRequest = {
-    queries: [query],
-    collections: permit.collections,
+    queries: collections.length === 0 ? [] : [query],
+    collections,
     topK: question.topK,
     maxBytes: deps.maxBytes,
-    sql: [],
-    items: [],
+    deadlineMs: Math.max(1, deps.timeoutMs - TRAVEL_MS),
+    sql,
+    items,
     principal: passport,
   }
-  return call(deps, request, trip)
+  const answer = await call(deps, request, trip)
+  return { ...answer, passages: [...answer.passages, ...factPassages(answer)] }
+}
+
+/** Whether a name of a permit is that of a query or a table, which no search is made in. */
+function isFact(name: string): boolean {
+  return name.startsWith('sql:') || name.startsWith('items:')
 }
 
 /** What is searched for: the last thing that the user said. */
@@ -85,7 +100,7 @@ async function call(deps: ContextDeps, request: ContextRequest, trip: Trip): Pro
       to: deps.place,
       method: 'POST',
       url: `${deps.endpoint}/v1/context`,
-      headers: { 'content-type': 'application/json', accept: 'application/json', 'accept-encoding': 'br, gzip' },
+      headers: { 'content-type': 'application/json', accept: 'application/json', 'accept-encoding': 'br, zstd, gzip' },
       body: JSON.stringify(request),
       credential: deps.credential,
       connectMs: deps.timeoutMs,

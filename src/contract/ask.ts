@@ -70,8 +70,23 @@ export interface ReasoningAsk {
 }
 
 export interface GroundAsk {
+  /** Everything that is asked, by name: collections, `sql:NAME` for each query, `items:NAME` for each table. */
   readonly collections: readonly string[]
   readonly topK: number | undefined
+  readonly sql: readonly SqlAsk[]
+  readonly items: readonly ItemAsk[]
+}
+
+/** A query of the data plane, with the values of its parameters. */
+export interface SqlAsk {
+  readonly name: string
+  readonly params: Readonly<Record<string, unknown>>
+}
+
+/** An item of a table of the data plane. */
+export interface ItemAsk {
+  readonly table: string
+  readonly key: Readonly<Record<string, unknown>>
 }
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool'

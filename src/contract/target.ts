@@ -1,3 +1,4 @@
+import type { SqlAsk } from './ask.ts'
 import type { Credential } from './crossing.ts'
 import type { Place } from './place.ts'
 import type { Routing } from './route.ts'
@@ -102,8 +103,10 @@ export interface Deadlines {
 export interface Alias {
   readonly name: string
   readonly targets: readonly string[]
-  /** Collections that ground every request to this alias. */
+  /** What grounds every request to this alias: collections, and `sql:NAME` for each query. */
   readonly collections: readonly string[]
+  /** Queries whose rows ground every request. */
+  readonly sql: readonly SqlAsk[]
   /** Passages to fetch when grounded. Default 6. */
   readonly topK: number
   /** Jurisdiction label that policies can read, such as `EU`; empty when none. */

@@ -17,6 +17,7 @@ export function testAlias(changes: Partial<Alias> = {}): Alias {
     name: 'chat',
     targets: [],
     collections: [],
+    sql: [],
     topK: 6,
     residency: '',
     purpose: '',

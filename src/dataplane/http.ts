@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
-import { brotliCompress, constants, gzip } from 'node:zlib'
+import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib'
 
 /** A larger body is refused. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -14,7 +14,9 @@ const KEEP_ALIVE_MS = 75_000
 const MAX_HEADER_BYTES = 16 * 1024
 /** Smaller answers gain nothing. */
 const MIN_COMPRESSED_BYTES = 1024
-const BROTLI_QUALITY = 4
+/** Of texts of these sizes brotli makes less than zstd at a level as fast; both take under a millisecond. */
+const BROTLI_QUALITY = 5
+const ZSTD_LEVEL = 6
 const DRAIN_MS = 3000
 
 /** A JSON answer, or plain text. */
@@ -135,6 +137,7 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
 
 const brotli = promisify<Buffer, { params: Record<number, number> }, Buffer>(brotliCompress)
 const gzipped = promisify<Buffer, Buffer>(gzip)
+const zstd = promisify<Buffer, { params: Record<number, number> }, Buffer>(zstdCompress)
 
 async function compress(plain: Buffer, accepted: string | undefined): Promise<{ bytes: Buffer; encoding?: string }> {
   if (plain.length <= MIN_COMPRESSED_BYTES || accepted === undefined) return { bytes: plain }
@@ -144,6 +147,10 @@ async function compress(plain: Buffer, accepted: string | undefined): Promise<{ 
       [constants.BROTLI_PARAM_SIZE_HINT]: plain.length,
     }
     return { bytes: await brotli(plain, { params }), encoding: 'br' }
+  }
+  if (accepts(accepted, 'zstd')) {
+    const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL }
+    return { bytes: await zstd(plain, { params }), encoding: 'zstd' }
   }
   if (accepts(accepted, 'gzip')) return { bytes: await gzipped(plain), encoding: 'gzip' }
   return { bytes: plain }

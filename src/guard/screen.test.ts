@@ -99,6 +99,27 @@ test('each action does what it says, and what is found is counted without its va
   )
 })
 
+test('a secret among the values that the data plane is asked by goes nowhere, a name in them stays as it is', () => {
+  const ground = {
+    collections: [],
+    topK: undefined,
+    sql: [{ name: 'orders', params: { who: MAIL, keys: ['a', AWS_KEY] } }],
+    items: [{ table: 'boats', key: { id: AWS_KEY } }],
+  }
+  const draft = screen(testAsk({ ground }), profile({ SECRET: 'redact', EMAIL_ADDRESS: 'redact' }), lazy('c-1'))
+  assert.deepEqual(
+    draft.found.map(({ type, action, count }) => [type, action, count]),
+    [['SECRET', 'block', 2]],
+  )
+  assert.throws(() => admit(draft), { code: 'GUARD_BLOCKED', message: /holds 2 SECRET/ })
+  const named = screen(
+    testAsk({ ground: { ...ground, sql: [{ name: 'orders', params: { who: MAIL } }], items: [] } }),
+    profile({ EMAIL_ADDRESS: 'redact' }),
+    lazy('c-1'),
+  )
+  assert.deepEqual(named.ask.ground?.sql, [{ name: 'orders', params: { who: MAIL } }])
+})
+
 test('a finding that is less sure than the profile asks for is left alone', () => {
   const sure = { ...REDACT, minScore: 0.99 }
   const draft = screen(ask([user('call (555) 010-4477')]), sure, lazy('score'))

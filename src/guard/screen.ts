@@ -51,6 +51,7 @@ export function screen(ask: Ask, profile: GuardProfile, vault: LazyVault, known:
   // What an application tells the model is not for its user: a value first seen there is not put back.
   const clean = treated(ask, treating(redaction), treating({ ...redaction, restorable: false }))
   countImages(ask, profile, tally)
+  countSecrets(ask, profile, tally)
   const look = firstLook(clean, profile, tally)
   const found = tally.list()
   const blocking = found.filter(({ action }) => action === 'block').map(({ type }) => type)
@@ -67,6 +68,18 @@ function countImages({ messages }: Ask, profile: GuardProfile, tally: FindingTal
       const images = part.type === 'image' ? 1 : part.type === 'tool-result' ? (part.images ?? []).length : 0
       for (let count = 0; count < images; count += 1) tally.add('IMAGE', action, 'prompt', profile.shadow)
     }
+  }
+}
+
+/**
+ * Values that the data plane is asked by: a key is what it is, so nothing in them is replaced, and no model sees them.
+ * A secret does not leave here either way.
+ */
+function countSecrets({ ground }: Ask, profile: GuardProfile, tally: FindingTally): void {
+  const given = [...(ground?.sql ?? []).map(({ params }) => params), ...(ground?.items ?? []).map(({ key }) => key)]
+  for (const value of given.flatMap((values) => Object.values(values).flat())) {
+    const secrets = typeof value === 'string' ? scan(value).filter(({ type }) => type === 'SECRET') : []
+    for (const { type } of secrets) tally.add(type, 'block', 'prompt', profile.shadow)
   }
 }
 

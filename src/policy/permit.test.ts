@@ -135,7 +135,7 @@ test('collections of the alias and of the request are asked for, each once', asy
   const { collections, policies } = permit(
     await deps(),
     principal('developer'),
-    ask({ alias: 'assistant', ground: { collections: ['people', 'docs'], topK: undefined } }),
+    ask({ alias: 'assistant', ground: { collections: ['people', 'docs'], topK: undefined, sql: [], items: [] } }),
   )
   assert.deepEqual(collections, ['docs', 'people'])
   assert.deepEqual(policies, ['developers-use-models', 'developers-ground-on-the-handbook'])
@@ -190,7 +190,7 @@ const refused: readonly (readonly [
   [
     'an unknown collection',
     ['developer'],
-    { ground: { collections: ['secrets'], topK: undefined } },
+    { ground: { collections: ['secrets'], topK: undefined, sql: [], items: [] } },
     'CONTEXT_UNKNOWN',
     'there is no collection `secrets`, choose one of `docs`, `people`',
     'thinplane.ground.collections',

@@ -2,9 +2,12 @@ import type { GroundAsk } from '#contract/ask.ts'
 import { fields, list, optionalNumber, optionalText, restOf, text, unsupported, wrong } from './fields.ts'
 
 const KNOWN = new Set(['ground', 'conversation', 'purpose'])
-const KNOWN_GROUND = new Set(['collections', 'topK'])
+const KNOWN_GROUND = new Set(['collections', 'topK', 'sql', 'items'])
+/** As many as one call of the data plane takes. */
+const MAX_SQL = 8
+const MAX_ITEMS = 100
 
-/** The request's own `thinplane` object: `{"ground": {"collections": [...], "topK": 6}, "conversation": "...", "purpose": "..."}`. */
+/** The request's own `thinplane` object: `{"ground": {"collections": [...], "topK": 6, "sql": [{"name": "...", "params": {...}}], "items": [{"table": "...", "key": {...}}]}, "conversation": "...", "purpose": "..."}`. */
 export function thinplaneField(value: unknown): {
   readonly ground: GroundAsk | undefined
   readonly conversation: string | undefined
@@ -43,12 +46,52 @@ function groundField(value: unknown): GroundAsk | undefined {
   if (unknown !== undefined)
     throw unsupported(
       `thinplane.ground.${unknown}`,
-      `\`thinplane.ground\` has no field \`${unknown.slice(0, 40)}\`, it knows \`collections\` and \`topK\``,
+      `\`thinplane.ground\` has no field \`${unknown.slice(0, 40)}\`, it knows \`collections\`, \`topK\`, \`sql\` and \`items\``,
     )
+  const sql = lookups(ground['sql'], { field: 'sql', named: 'name', values: 'params', max: MAX_SQL })
+  const items = lookups(ground['items'], { field: 'items', named: 'table', values: 'key', max: MAX_ITEMS })
+  const isLookup = sql.length + items.length > 0
+  const collections = isLookup && ground['collections'] === undefined ? [] : ground['collections']
   return {
-    collections: list(ground['collections'], 'thinplane.ground.collections').map((item, at) =>
-      text(item, `thinplane.ground.collections[${at}]`),
-    ),
+    collections: [
+      ...list(collections, 'thinplane.ground.collections').map((item, at) =>
+        text(item, `thinplane.ground.collections[${at}]`),
+      ),
+      ...sql.map(({ name }) => `sql:${name}`),
+      ...new Set(items.map(({ name }) => `items:${name}`)),
+    ],
+    sql: sql.map(({ name, values }) => ({ name, params: values })),
+    items: items.map(({ name, values }) => ({ table: name, key: values })),
     topK: optionalNumber(ground['topK'], 'thinplane.ground.topK', { min: 1, max: 50, whole: true }),
   }
+}
+
+interface LookupField {
+  readonly field: string
+  /** Field with the name of what is looked up, and the one with the values it is looked up by. */
+  readonly named: string
+  readonly values: string
+  readonly max: number
+}
+
+/** A list of `{name, params}` or `{table, key}`; what the values mean is the data plane's to say. */
+function lookups(value: unknown, { field, named, values, max }: LookupField) {
+  if (value === undefined || value === null) return []
+  const path = `thinplane.ground.${field}`
+  const entries = list(value, path)
+  if (entries.length > max) throw wrong(path, `a list of at most ${max}`)
+  return entries.map((entry, at) => {
+    const own = fields(entry, `${path}[${at}]`)
+    const [unknown] = Object.keys(restOf(own, new Set([named, values])))
+    if (unknown !== undefined)
+      throw unsupported(
+        `${path}[${at}].${unknown}`,
+        `\`${path}[${at}]\` has no field \`${unknown.slice(0, 40)}\`, it knows \`${named}\` and \`${values}\``,
+      )
+    const given = own[values]
+    return {
+      name: text(own[named], `${path}[${at}].${named}`),
+      values: given === undefined ? {} : fields(given, `${path}[${at}].${values}`),
+    }
+  })
 }

@@ -71,7 +71,7 @@ test('a whole request is read, and what it does not know is kept for a target of
     sampling: { maxTokens: 7, temperature: 0, topP: 1, seed: -3, stop: ['END'], n: 1 },
     format: { type: 'json' },
     includeUsage: true,
-    ground: { collections: ['docs'], topK: 3 },
+    ground: { collections: ['docs'], topK: 3, sql: [], items: [] },
     conversation: 'c-1',
     purpose: 'support',
     rest: { metadata: { a: 'b' } },
@@ -303,6 +303,24 @@ const malformed: readonly (readonly [what: string, body: string, message: string
     'thinplane.ground.topK',
   ],
   [
+    'a query without a name',
+    bodyWith({ thinplane: { ground: { sql: [{ params: {} }] } } }),
+    '`thinplane.ground.sql[0].name` must be text',
+    'thinplane.ground.sql[0].name',
+  ],
+  [
+    'a key that is text',
+    bodyWith({ thinplane: { ground: { items: [{ table: 'boats', key: 'b-1' }] } } }),
+    '`thinplane.ground.items[0].key` must be an object',
+    'thinplane.ground.items[0].key',
+  ],
+  [
+    'too many queries',
+    bodyWith({ thinplane: { ground: { sql: Array.from({ length: 9 }, () => ({ name: 'a' })) } } }),
+    '`thinplane.ground.sql` must be a list of at most 8',
+    'thinplane.ground.sql',
+  ],
+  [
     'a purpose that is prose',
     bodyWith({ thinplane: { purpose: 'To help' } }),
     '`thinplane.purpose` must be one word of lower-case letters, digits, `.`, `_` and `-`, at most 64',
@@ -343,9 +361,15 @@ const unsupported: readonly (readonly [what: string, body: string, message: stri
     'thinplane.grund',
   ],
   [
+    'SQL of its own',
+    bodyWith({ thinplane: { ground: { sql: [{ name: 'a', sql: 'SELECT 1' }] } } }),
+    '`thinplane.ground.sql[0]` has no field `sql`, it knows `name` and `params`',
+    'thinplane.ground.sql[0].sql',
+  ],
+  [
     'a field of grounding that does not exist',
     bodyWith({ thinplane: { ground: { top: 1 } } }),
-    '`thinplane.ground` has no field `top`, it knows `collections` and `topK`',
+    '`thinplane.ground` has no field `top`, it knows `collections`, `topK`, `sql` and `items`',
     'thinplane.ground.top',
   ],
 ]
@@ -355,6 +379,25 @@ for (const [what, body, message, param] of unsupported) {
     assert.throws(() => decode(body), { name: 'Refusal', code: 'WIRE_UNSUPPORTED', message, param })
   })
 }
+
+test('queries and items are named among what is asked for', () => {
+  const ground = {
+    sql: [{ name: 'orders', params: { who: 'x' } }, { name: 'all' }],
+    items: [
+      { table: 'boats', key: { id: 1 } },
+      { table: 'boats', key: { id: 2 } },
+    ],
+  }
+  assert.deepEqual(decode(bodyWith({ thinplane: { ground } })).ground, {
+    collections: ['sql:orders', 'sql:all', 'items:boats'],
+    topK: undefined,
+    sql: [
+      { name: 'orders', params: { who: 'x' } },
+      { name: 'all', params: {} },
+    ],
+    items: ground.items,
+  })
+})
 
 test('depth is counted outside of strings only', () => {
   assert.equal(decode(bodyWith({ model: '[{"\\'.repeat(60) })).alias.length, 240)
