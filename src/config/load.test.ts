@@ -30,11 +30,13 @@ const URL_FORM = 'write an http or https URL without a slash at the end'
 const REFERENCE = 'write `{ env: NAME }` or `{ file: PATH }`: secrets stand in the configuration by reference only'
 const NO_FIELD = 'there is no such field here, remove it or mend its name'
 
-const rows: readonly (readonly [
+type Broken = readonly [
   what: string,
   text: string,
   ...problems: (readonly [line: number, path: string, message: string | RegExp])[],
-])[] = [
+]
+
+const rows: readonly Broken[] = [
   ['a field that does not exist', `listen: {hots: x}${REST}`, [1, 'listen.hots', NO_FIELD]],
   ['a field at the top that does not exist', `listne: {}${REST}`, [1, 'listne', NO_FIELD]],
   [
@@ -201,6 +203,33 @@ limits:
     `context: {endpoint: http://data}\ndataPlane: {jwksUrl: u, collections: {docs: {folder: d}}}\nguard: {profiles: {balanced: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases:\n  chat: {targets: [vllm], collections: [dosc]}`,
     [6, 'aliases.chat.collections.0', 'there is no collection `dosc`, choose one of docs'],
   ],
+  ...(
+    [
+      [
+        'writes',
+        'DELETE FROM t',
+        '{}',
+        'queries.q.sql',
+        'it must only read, and it says `delete`: quote it if it is a name',
+      ],
+      ['says a parameter that is not there', 'SELECT :a', '{}', 'queries.q.sql', 'there is no parameter `a`'],
+      ['leaves a parameter out', 'SELECT 1', '{a: {}}', 'queries.q.params.a', 'the SQL does not say `:a`'],
+    ] as const
+  ).map(([what, sql, params, path, message]): Broken => [
+    `a query that ${what}`,
+    `dataPlane: {jwksUrl: u, queries: {q: {sql: '${sql}', params: ${params}, duckdb: {tables: {t: {path: a.csv}}}}}}${REST}`,
+    [1, `dataPlane.${path}`, message],
+  ]),
+  ...(
+    [
+      ['no source', '{}', 'name one source: `folder`, `s3` or `kinesis`'],
+      ['two sources', '{folder: d, s3: {bucket: abc}}', 'name one source: `folder`, `s3` or `kinesis`'],
+    ] as const
+  ).map(([what, collection, message]): Broken => [
+    `a collection with ${what}`,
+    `dataPlane: {jwksUrl: u, collections: {docs: ${collection}}}${REST}`,
+    [1, 'dataPlane.collections.docs', message],
+  ]),
   [
     'no default profile',
     `guard: {defaultProfile: mild, profiles: {strict: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases: {chat: {targets: [vllm]}}`,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { LineCounter, isNode, parseDocument } from 'yaml'
+import { SqlError, parseSql } from '#kit/sql-template.ts'
 import { type Config, ConfigSchema, type WrittenConfig } from './schema.ts'
 import { shardNames, withShards } from './shards.ts'
 
@@ -140,6 +141,7 @@ function danglingNames(config: WrittenConfig, lineOf: (path: readonly PropertyKe
       must(Object.hasOwn(queries, query), path, `there is no query \`${query}\`, ${known(queries)}`)
     }
   }
+  checkQueries(config, must)
   checkShards(config, must)
   checkIdentity(config, must)
   checkLimits(config, must)
@@ -167,6 +169,24 @@ function danglingNames(config: WrittenConfig, lineOf: (path: readonly PropertyKe
     )
   }
   return problems
+}
+
+/** SQL that only reads, and whose parameters are those that are described. */
+function checkQueries({ dataPlane }: WrittenConfig, must: Must): void {
+  for (const [queryName, { sql, params }] of Object.entries(dataPlane?.queries ?? {})) {
+    const path = ['dataPlane', 'queries', queryName]
+    try {
+      const used = parseSql(sql).params
+      for (const param of used)
+        must(Object.hasOwn(params, param), [...path, 'sql'], `there is no parameter \`${param}\``)
+      for (const param of Object.keys(params)) {
+        must(used.includes(param), [...path, 'params', param], `the SQL does not say \`:${param}\``)
+      }
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error
+      must(false, [...path, 'sql'], error.message)
+    }
+  }
 }
 
 /** Rules by name, and what they point at. */

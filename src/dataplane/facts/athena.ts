@@ -5,9 +5,10 @@ import { awsErrorName } from '#dataplane/aws/aws.ts'
 import type { Aws } from '#dataplane/aws/aws.ts'
 import { loadPackage } from '#dataplane/heavy.ts'
 import { FactError } from './facts.ts'
-import type { Cell, NamedQuery, ParamValues, QueryEngine, QueryResult } from './facts.ts'
+import type { Cell, NamedQuery, QueryEngine, QueryResult } from './facts.ts'
 import type { ParamSpec } from './params.ts'
-import { parseSql, renderSql } from './sql.ts'
+import { parseSql, renderSql } from '#kit/sql-template.ts'
+import type { ParamValues } from '#kit/sql-template.ts'
 
 export interface AthenaOptions {
   readonly workgroup: string

@@ -4,7 +4,8 @@ import { after, test } from 'node:test'
 import { folderWith } from '#dataplane/test-agent.ts'
 import { duckdbEngine } from './duckdb.ts'
 import { FactError } from './facts.ts'
-import type { NamedQuery, ParamValues } from './facts.ts'
+import type { NamedQuery } from './facts.ts'
+import type { ParamValues } from '#kit/sql-template.ts'
 import type { ParamSpec } from './params.ts'
 
 const skip = await import('@duckdb/node-api').then(

@@ -3,8 +3,9 @@ import { dirname } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { loadPackage } from '#dataplane/heavy.ts'
 import { FactError } from './facts.ts'
-import type { Cell, NamedQuery, ParamValues, QueryEngine, QueryResult } from './facts.ts'
-import { parseSql, renderSql } from './sql.ts'
+import type { Cell, NamedQuery, QueryEngine, QueryResult } from './facts.ts'
+import { parseSql, renderSql } from '#kit/sql-template.ts'
+import type { ParamValues } from '#kit/sql-template.ts'
 
 export interface DuckDbOptions {
   /** Tables by name: a file or a glob of Parquet, CSV or JSON Lines on this machine. */

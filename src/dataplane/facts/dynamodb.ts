@@ -4,7 +4,8 @@ import { awsErrorName } from '#dataplane/aws/aws.ts'
 import type { Aws } from '#dataplane/aws/aws.ts'
 import { loadPackage } from '#dataplane/heavy.ts'
 import { FactError } from './facts.ts'
-import type { ItemTable, ParamValues } from './facts.ts'
+import type { ItemTable } from './facts.ts'
+import type { ParamValues } from '#kit/sql-template.ts'
 
 export interface DynamoTableOptions extends Omit<ItemTable, 'get'> {
   /** Name of the table in DynamoDB. */

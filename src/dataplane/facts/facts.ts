@@ -1,4 +1,5 @@
 import type { Caller, Readers } from '#dataplane/access/collection.ts'
+import type { ParamValues } from '#kit/sql-template.ts'
 import type { ParamSpec } from './params.ts'
 
 /** A value as an answer carries it: what JSON has. */
@@ -21,9 +22,6 @@ export interface QueryEngine {
   run(query: NamedQuery, values: ParamValues, signal: AbortSignal): Promise<QueryResult>
   close(): Promise<void>
 }
-
-export type ParamValue = string | number | boolean | readonly string[]
-export type ParamValues = Readonly<Record<string, ParamValue>>
 
 /** A query in the configuration: the only SQL that runs. */
 export interface NamedQuery {

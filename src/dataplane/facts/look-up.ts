@@ -5,7 +5,8 @@ import { mayRead } from '#dataplane/access/collection.ts'
 import type { Readers } from '#dataplane/access/collection.ts'
 import type { Deadline } from '#dataplane/deadline.ts'
 import { FactError, callerValue } from './facts.ts'
-import type { ItemTable, NamedQuery, ParamValues } from './facts.ts'
+import type { ItemTable, NamedQuery } from './facts.ts'
+import type { ParamValues } from '#kit/sql-template.ts'
 import { bindParams } from './params.ts'
 
 /** What an agent can look up by name. */

@@ -1,7 +1,8 @@
 import { Refusal } from '#contract/refusal.ts'
 import type { Caller } from '#dataplane/access/collection.ts'
 import { callerValue } from './facts.ts'
-import type { CallerValue, ParamValue, ParamValues } from './facts.ts'
+import type { CallerValue } from './facts.ts'
+import type { ParamValue, ParamValues } from '#kit/sql-template.ts'
 
 /** What a parameter of a query, or an attribute of a key, may be. */
 export interface ParamSpec {

@@ -1,4 +1,6 @@
-import type { ParamValue, ParamValues } from './facts.ts'
+/** A value of a parameter; a list stands for the values of an `IN`. */
+export type ParamValue = string | number | boolean | readonly string[]
+export type ParamValues = Readonly<Record<string, ParamValue>>
 
 /** SQL with the places of its parameters. */
 export interface SqlTemplate {

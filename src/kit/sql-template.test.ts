@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseSql, renderSql } from './sql.ts'
+import { parseSql, renderSql } from './sql-template.ts'
 
 const render = (sql: string, values: Parameters<typeof renderSql>[1]) =>
   renderSql(parseSql(sql), values, (_, position) => `$${position}`)
