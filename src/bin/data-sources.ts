@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Pool } from 'pg'
 import type { CollectionConfig, DataPlaneConfig } from '#config/data-plane.ts'
 import { ConfigProblems } from '#config/load.ts'
 import type { LoadedConfig, Problem } from '#config/load.ts'
@@ -15,6 +16,8 @@ import { dynamoTable } from '#dataplane/facts/dynamodb.ts'
 import type { ItemTable, NamedQuery } from '#dataplane/facts/facts.ts'
 import type { FactSources } from '#dataplane/facts/look-up.ts'
 import type { ParamSpec } from '#dataplane/facts/params.ts'
+import { PGVECTOR_SETTINGS, pgVectorEngine } from '#dataplane/index/pgvector-store.ts'
+import { s3Home } from '#dataplane/index/shared-home.ts'
 import { lanceEngine } from '#dataplane/index/lance-store.ts'
 import type { IndexEngine } from '#dataplane/index/store.ts'
 import { createBedrockReranker } from '#dataplane/retrieve/bedrock-rerank.ts'
@@ -56,7 +59,7 @@ export function openDataSources(
       source: sourceOf({ name, ...rest }, { aws, resolve, dataDir, onFault }),
     })),
     facts: factsOf(loaded, aws),
-    engine: engineOf(loaded, aws, dataDir),
+    engine: engineOf(loaded, aws, dataDir, environment),
     embedder: embedderOf(dataPlane, aws),
     reranker: dataPlane.rerank && createBedrockReranker(aws, dataPlane.rerank),
     close: () => aws.close(),
@@ -142,12 +145,17 @@ function specsOf(params: DataPlaneConfig['queries'][string]['params']): Readonly
   )
 }
 
-function engineOf({ dataPlane }: Loaded, aws: Aws, dataDir: string): IndexEngine {
+function engineOf(loaded: Loaded, aws: Aws, dataDir: string, environment: Environment): IndexEngine {
+  const { dataPlane } = loaded
+  if (dataPlane.index.pgvector !== undefined) return postgresEngine(dataPlane.index.pgvector, loaded, environment)
   const uri = dataPlane.index.lance?.uri
   if (uri === undefined) return lanceEngine({ uri: join(dataDir, 'index') })
   const { keys, endpoints } = aws.options
+  const { hostname: bucket, pathname } = new URL(uri)
   return lanceEngine({
     uri,
+    home: (collection, scratch) =>
+      s3Home(aws, { bucket, prefix: `${pathname.slice(1)}/${collection}/`, scratch, now: Date.now }),
     storageOptions: {
       awsRegion: aws.region,
       ...(keys === undefined
@@ -161,6 +169,39 @@ function engineOf({ dataPlane }: Loaded, aws: Aws, dataDir: string): IndexEngine
         ? {}
         : { awsEndpoint: endpoints.s3, ...(endpoints.s3.startsWith('http:') ? { allowHttp: 'true' } : {}) }),
     },
+  })
+}
+
+/** Connections of one agent: searches of a request run side by side. */
+const CONNECTIONS = 8
+
+function postgresEngine(
+  { url, schema }: NonNullable<DataPlaneConfig['index']['pgvector']>,
+  { resolve, file }: Loaded,
+  environment: Environment,
+): IndexEngine {
+  const problems: Problem[] = []
+  const connectionString = resolveSecret(url, 'dataPlane.index.pgvector.url', { environment, resolve, problems })
+  if (problems.length > 0) throw new ConfigProblems(file, problems)
+  const settings = Object.entries(PGVECTOR_SETTINGS).map(([name, value]) => `-c ${name}=${value}`)
+  let pool: Pool | undefined
+  return pgVectorEngine({
+    schema,
+    run: async (text, values = []) => {
+      if (pool === undefined) {
+        const pg = await import('pg')
+        pool = new pg.default.Pool({
+          connectionString: connectionString.reveal(),
+          max: CONNECTIONS,
+          options: settings.join(' '),
+        })
+        // A connection that breaks while nobody uses it is not used again; what breaks in use throws there.
+        pool.on('error', () => undefined)
+      }
+      const result: { rows: unknown[] } = await pool.query(text, [...values])
+      return result.rows
+    },
+    close: async () => await pool?.end(),
   })
 }
 

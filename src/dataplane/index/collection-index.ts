@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import type { AccessClasses, Collection } from '#dataplane/access/collection.ts'
 import type { Embedder } from '#dataplane/embed/embedder.ts'
 import { openManifest } from '#dataplane/ingest/manifest.ts'
+import { withLock } from '#dataplane/ingest/lock-file.ts'
 import type { Manifest } from '#dataplane/ingest/manifest.ts'
+import type { SharedHome } from './shared-home.ts'
 import type { IndexEngine, IndexStore } from './store.ts'
 
 /** One collection, opened: its passages and what they were made from. */
@@ -11,12 +13,15 @@ export interface CollectionIndex {
   readonly collection: Collection
   readonly store: IndexStore
   readonly manifest: Manifest
-  readonly lockPath: string
   readonly dimensions: number
   /** Whether the index can not hold passages of documents that the manifest does not name. */
   readonly knowsAll: boolean
   /** Access ids of the passages, with the rules behind them. */
   classes(): AccessClasses
+  /** Takes over what other agents wrote, where the index is shared. */
+  refresh(): Promise<void>
+  /** Runs `work` while nobody else writes the index. @throws {LockedError} when somebody does. */
+  alone<Result>(work: () => Promise<Result>): Promise<Result>
   close(): Promise<void>
 }
 
@@ -27,6 +32,8 @@ export interface OpenOptions {
   readonly embedder: Embedder
   /** Makes an index of another embedding model or engine anew, instead of refusing it. Default false. */
   readonly rebuild?: boolean
+  /** False: another agent writes the index, and it must be there. Default true. */
+  readonly writes?: boolean
 }
 
 /** The index was made with another model: its vectors can not be compared with those of the present one. */
@@ -53,11 +60,17 @@ export async function openCollection(collection: Collection, options: OpenOption
   const { dataDir, engine, embedder } = options
   const folder = join(dataDir, 'index', collection.name)
   const path = join(folder, 'manifest.sqlite')
+  const home = engine.home?.(collection.name, join(folder, 'manifest.copy'))
   let manifest = openManifest(path)
+  await home?.pull(manifest)
   const made = `${engine.name}, ${embedder.model}`
   const former = manifest.fact('made')
+  if (former === undefined && options.writes === false) {
+    manifest.close()
+    throw new Error(`nobody has written the index of \`${collection.name}\` yet: start an agent that ingests first`)
+  }
   if (former !== made) {
-    if (former !== undefined && options.rebuild !== true) {
+    if (former !== undefined && (options.rebuild !== true || options.writes === false)) {
       manifest.close()
       throw new OtherModelError(collection.name, former, made)
     }
@@ -75,28 +88,47 @@ export async function openCollection(collection: Collection, options: OpenOption
     manifest,
     lockPath: join(folder, 'ingest.lock'),
     dimensions: embedder.dimensions,
-    knowsAll: engine.isLocal,
+    knowsAll: home === undefined,
+    home,
   })
+}
+
+interface OpenParts extends Pick<CollectionIndex, 'collection' | 'store' | 'manifest' | 'dimensions' | 'knowsAll'> {
+  readonly lockPath: string
+  readonly home: SharedHome | undefined
 }
 
 class OpenCollection implements CollectionIndex {
   readonly collection: Collection
   readonly store: IndexStore
   readonly manifest: Manifest
-  readonly lockPath: string
   readonly dimensions: number
   readonly knowsAll: boolean
+  readonly #lockPath: string
+  readonly #home: SharedHome | undefined
   #classes: AccessClasses | undefined
   #changes = -1
   #lookedAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(parts: Omit<CollectionIndex, 'classes' | 'close'>) {
+  constructor(parts: OpenParts) {
     this.collection = parts.collection
     this.store = parts.store
     this.manifest = parts.manifest
-    this.lockPath = parts.lockPath
     this.dimensions = parts.dimensions
     this.knowsAll = parts.knowsAll
+    this.#lockPath = parts.lockPath
+    this.#home = parts.home
+  }
+
+  async refresh(): Promise<void> {
+    await this.#home?.pull(this.manifest)
+  }
+
+  async alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const home = this.#home
+    return await withLock(this.#lockPath, async () =>
+      home === undefined ? await work() : await home.alone(this.manifest, work),
+    )
   }
 
   classes(): AccessClasses {

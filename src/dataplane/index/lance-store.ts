@@ -12,6 +12,8 @@ export interface LanceOptions {
   readonly uri: string
   /** Options of LanceDB's object store, such as `awsRegion` and `awsEndpoint`; credentials come from them or from the environment. */
   readonly storageOptions?: Readonly<Record<string, string>>
+  /** Where manifests lie beside an index that several agents share. */
+  readonly home?: NonNullable<IndexEngine['home']>
 }
 
 const TABLE = 'passages'
@@ -76,7 +78,7 @@ export function lanceEngine(options: LanceOptions): IndexEngine {
     isRemote ? `${options.uri.replace(/\/$/, '')}/${collection}/lance` : join(options.uri, collection, 'lance')
   return {
     name: 'lance',
-    isLocal: !isRemote,
+    ...(options.home === undefined ? {} : { home: options.home }),
     async open(collection, dimensions) {
       const uri = place(collection)
       if (!isRemote) await mkdir(uri, { recursive: true })

@@ -1,3 +1,5 @@
+import type { SharedHome } from './shared-home.ts'
+
 /** A passage as it is stored, but for its vector. */
 export interface StoredPassage {
   readonly document: string
@@ -71,8 +73,8 @@ export interface IndexStore {
 export interface IndexEngine {
   /** What an index of this engine is told from others by, such as `lance`. */
   readonly name: string
-  /** Whether only this machine has it, as it has the manifest. */
-  readonly isLocal: boolean
+  /** Where manifests lie when several agents share the index. Absent: only this machine has it, as it has the manifest. */
+  home?(collection: string, scratch: string): SharedHome
   open(collection: string, dimensions: number): Promise<IndexStore>
   drop(collection: string): Promise<void>
   close(): Promise<void>

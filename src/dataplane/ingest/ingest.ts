@@ -2,7 +2,6 @@ import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
 import type { SourceChange, SourceObject } from '#dataplane/sources/source.ts'
 import { bringIn } from './bring-in.ts'
 import type { IngestTools, Outcome } from './bring-in.ts'
-import { withLock } from './lock-file.ts'
 import type { Fate, ManifestEntry } from './manifest.ts'
 import { IndexWriter } from './writer.ts'
 
@@ -57,7 +56,7 @@ export async function ingest(
   tools: IngestTools,
   options: IngestOptions = {},
 ): Promise<IngestReport> {
-  return await withLock(index.lockPath, async () => await ingestLocked(index, tools, options))
+  return await index.alone(async () => await ingestLocked(index, tools, options))
 }
 
 async function ingestLocked(

@@ -8,7 +8,7 @@ import type { IndexEngine } from '#dataplane/index/store.ts'
 import type { SourceChange } from '#dataplane/sources/source.ts'
 import { ingest, takeChanges } from './ingest.ts'
 import type { IngestProgress, IngestReport } from './ingest.ts'
-import { LockedError, withLock } from './lock-file.ts'
+import { LockedError } from './lock-file.ts'
 import { createPreparer } from './preparer.ts'
 
 export interface KeeperOptions {
@@ -40,6 +40,8 @@ export interface KeptState {
 
 /** Changes that come while another process ingests wait for so long before the next attempt. */
 const LOCKED_WAIT_MS = 1000
+/** Between two looks at what another agent wrote. */
+const REFRESH_MS = 5000
 /** A source that can not be watched is tried again, twice as late each time up to the second. */
 const RETRY_MS = [1000, 60_000] as const
 
@@ -84,10 +86,30 @@ export class IndexKeeper {
       this.#stop.signal.throwIfAborted()
       this.#indexes.set(collection.name, await openCollection(collection, this.#options))
     }
-    if (!this.#options.writes) return []
+    if (!this.#options.writes) {
+      this.#watching = this.#refreshNowAndThen()
+      return []
+    }
     const reports = await this.ingest(undefined, onProgress)
     this.#watching = Promise.all(Array.from(this.#indexes.values(), async (index) => await this.#follow(index)))
     return reports
+  }
+
+  /** What another agent writes is read; its passages need no word from here, who may read them does. */
+  async #refreshNowAndThen(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      for (const index of this.#indexes.values()) {
+        const { name } = index.collection
+        try {
+          await index.refresh()
+          this.#note(name, { state: 'current', error: '', currentAtEpochMs: this.#options.now() })
+        } catch (error) {
+          if (!signal.aborted) this.#fail(name, error)
+        }
+      }
+      await pause(REFRESH_MS, signal)
+    }
   }
 
   /** Lists the source of one collection, or of all, and brings in what changed. */
@@ -144,8 +166,7 @@ export class IndexKeeper {
   async #take(index: CollectionIndex, changes: readonly SourceChange[]): Promise<void> {
     const { name } = index.collection
     const { signal } = this.#stop
-    const take = async () =>
-      await withLock(index.lockPath, async () => await takeChanges(index, this.#tools(), changes, signal))
+    const take = async () => await index.alone(async () => await takeChanges(index, this.#tools(), changes, signal))
     await this.#turn(index, async () => await waitingForLock(take, signal))
     this.#note(name, { state: 'current', error: '', currentAtEpochMs: this.#options.now() })
   }

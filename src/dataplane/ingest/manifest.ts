@@ -95,6 +95,8 @@ export interface Manifest {
   changes(): number
   /** A copy of the whole file at one moment. @throws when the disk is full. */
   copyTo(path: string): void
+  /** Becomes what the file at `path` is, in one step. @throws when it is no manifest of this layout. */
+  takeFrom(path: string): void
   close(): void
 }
 
@@ -238,6 +240,21 @@ class SqliteManifest implements Manifest {
 
   copyTo(path: string): void {
     this.#database.prepare('VACUUM INTO ?').run(path)
+  }
+
+  takeFrom(path: string): void {
+    this.#database.prepare('ATTACH ? AS other').run(path)
+    try {
+      const layout = this.#database.prepare("SELECT value FROM other.facts WHERE name = 'layout'").get()?.['value']
+      if (layout !== LAYOUT) throw new Error(`the manifest has layout ${String(layout)}, not ${LAYOUT}`)
+      this.together(() => {
+        for (const table of ['documents', 'classes', 'facts']) {
+          this.#database.exec(`DELETE FROM ${table}; INSERT INTO ${table} SELECT * FROM other.${table}`)
+        }
+      })
+    } finally {
+      this.#database.exec('DETACH other')
+    }
   }
 
   close(): void {
