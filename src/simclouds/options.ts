@@ -202,6 +202,10 @@ export interface S3Options {
   readonly region: string
   /** The bucket that exists; Object Lock is on. */
   readonly bucket: string
+  /** Whether entity tags are not the MD5 of anything, as with encryption by KMS. Default false. */
+  readonly opaqueEtags?: boolean
+  /** Sessions that are accepted beside the key; those of the simulated STS. */
+  readonly sessions?: AwsSessions
 }
 
 /** Options with all defaults filled in. */

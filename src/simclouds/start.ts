@@ -17,7 +17,8 @@ import { language } from './language.ts'
 import { closeAll, listen } from './listen.ts'
 import { logsIngestion } from './logs-ingestion.ts'
 import { managedIdentity } from './managed-identity.ts'
-import { s3 } from './s3.ts'
+import { s3 } from './s3/s3.ts'
+import { S3Store } from './s3/store.ts'
 import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
 import { RequestLog } from './request-log.ts'
 import { serve } from './serve.ts'
@@ -69,7 +70,11 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
   graph: ({ settings, directory }) => graph(settings.places.graph, directory),
   'logs-ingestion': ({ settings, directory }) =>
     logsIngestion(settings.places['logs-ingestion'], settings.logsIngestion, tokenChecker(directory)),
-  s3: ({ settings }) => s3(settings.places.s3, settings.s3),
+  s3: ({ settings, sessions }) => {
+    const store = new S3Store()
+    store.createBucket(settings.s3.bucket, { objectLock: true })
+    return s3(settings.places.s3, { ...settings.s3, sessions }, store)
+  },
   language: ({ settings, directory }) => language(settings.places.language, settings.language, tokenChecker(directory)),
   'managed-identity': ({ settings, directory }) =>
     managedIdentity(settings.places['managed-identity'], settings.managedIdentity, directory),
