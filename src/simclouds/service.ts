@@ -16,6 +16,7 @@ export const SERVICE_NAMES = [
   'google-tokens',
   'anthropic',
   'vertex',
+  'sqs',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]

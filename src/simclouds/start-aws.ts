@@ -8,7 +8,10 @@ import { RequestLog } from './request-log.ts'
 import { s3 } from './s3/s3.ts'
 import { S3Store } from './s3/store.ts'
 import { serve } from './serve.ts'
+import { type NotificationFilter, type NotificationSwitches, notify } from './s3/notify.ts'
 import type { Service } from './service.ts'
+import { SqsQueues } from './sqs/queues.ts'
+import { sqs } from './sqs/sqs.ts'
 
 export interface StartAwsOptions {
   /** Default `us-east-1`. */
@@ -36,17 +39,23 @@ export interface RunningAws {
   readonly secretAccessKey: string
   /** The buckets. */
   readonly s3: S3Store
+  readonly queues: SqsQueues
   /** What goes wrong from now on. */
   readonly faults: FaultBook
   /** What the services received. */
   readonly requests: RequestLog
+  /**
+   * Sends the events of a bucket into a queue, a test event first. The switches make their delivery worse.
+   * @throws when there is no such bucket or queue.
+   */
+  notify(bucket: string, queue: string, filter?: NotificationFilter): NotificationSwitches
   /** Temporary credentials that every service accepts, for so many seconds. */
   issueSession(lifetimeS: number): AwsSession
   /** Cuts every connection and stops listening. */
   close(): Promise<void>
 }
 
-const AWS_NAMES = ['s3', 'bedrock'] as const
+const AWS_NAMES = ['s3', 'sqs', 'bedrock'] as const
 
 type AwsServiceName = (typeof AWS_NAMES)[number]
 
@@ -58,8 +67,10 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
   const sessions = new AwsSessions()
   const account = { region, accessKeyId, secretAccessKey, sessions }
   const store = new S3Store()
+  const queues = new SqsQueues(region)
   const services: Readonly<Record<AwsServiceName, Service>> = {
     s3: s3(place, { ...account, bucket: '', opaqueEtags }, store),
+    sqs: sqs(place, account, queues),
     bedrock: bedrock(place, { ...account, apiKey: undefined, models: undefined, firstTokenMs: 0, tokenMs: 0 }),
   }
   const faults = new FaultBook()
@@ -73,13 +84,18 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
     return url
   }
   return {
-    urls: { s3: await open('s3'), bedrock: await open('bedrock') },
+    urls: { s3: await open('s3'), sqs: await open('sqs'), bedrock: await open('bedrock') },
     region,
     accessKeyId,
     secretAccessKey,
     s3: store,
+    queues,
     faults,
     requests,
+    notify: (bucket, queueName, filter) => {
+      const queue = queues.byName(queueName)
+      return notify(store.bucket(bucket), region, (body) => void queue.send(body), filter)
+    },
     issueSession: (lifetimeS) => sessions.issue(lifetimeS, undefined),
     close: () => closeAll(servers),
   }

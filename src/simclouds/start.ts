@@ -22,6 +22,8 @@ import { S3Store } from './s3/store.ts'
 import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
 import { RequestLog } from './request-log.ts'
 import { serve } from './serve.ts'
+import { sqs } from './sqs/sqs.ts'
+import { SqsQueues } from './sqs/queues.ts'
 import { SERVICE_NAMES, type Service, type ServiceName } from './service.ts'
 import { switchboard } from './switchboard.ts'
 import { vertex } from './vertex.ts'
@@ -53,6 +55,8 @@ interface Context {
   readonly directory: Directory
   /** What STS has issued and Bedrock accepts. */
   readonly sessions: AwsSessions
+  /** The buckets. */
+  readonly store: S3Store
   readonly urls: Readonly<Record<ServiceName, string>>
 }
 
@@ -70,11 +74,7 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
   graph: ({ settings, directory }) => graph(settings.places.graph, directory),
   'logs-ingestion': ({ settings, directory }) =>
     logsIngestion(settings.places['logs-ingestion'], settings.logsIngestion, tokenChecker(directory)),
-  s3: ({ settings, sessions }) => {
-    const store = new S3Store()
-    store.createBucket(settings.s3.bucket, { objectLock: true })
-    return s3(settings.places.s3, { ...settings.s3, sessions }, store)
-  },
+  s3: ({ settings, sessions, store }) => s3(settings.places.s3, { ...settings.s3, sessions }, store),
   language: ({ settings, directory }) => language(settings.places.language, settings.language, tokenChecker(directory)),
   'managed-identity': ({ settings, directory }) =>
     managedIdentity(settings.places['managed-identity'], settings.managedIdentity, directory),
@@ -84,6 +84,8 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
     googleTokens(settings.places['google-tokens'], settings.googleTokens, directory),
   anthropic: ({ settings }) => anthropic(settings.places.anthropic, settings.anthropic),
   vertex: ({ settings }) => vertex(settings.places.vertex, settings.vertex),
+  sqs: ({ settings, sessions }) =>
+    sqs(settings.places.sqs, { ...settings.s3, sessions }, new SqsQueues(settings.s3.region)),
 }
 
 /**
@@ -121,8 +123,10 @@ async function start(
   const urls = byService((name) => opened.find((each) => each.name === name)?.url ?? '')
   const directory = { options: settings.entra, keys, baseUrl: urls.entra }
   const sessions = new AwsSessions()
+  const store = new S3Store()
+  store.createBucket(settings.s3.bucket, { objectLock: true })
   const services = opened.map(({ name, server, url }) => {
-    const service = MAKERS[name]({ settings, directory, sessions, urls })
+    const service = MAKERS[name]({ settings, directory, sessions, store, urls })
     serve(server, service, { book, log, roundTripMs: delays[name] })
     return { name, url, place: settings.places[name], state: () => service.state?.() }
   })
@@ -169,5 +173,6 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     'google-tokens': valueOf('google-tokens'),
     anthropic: valueOf('anthropic'),
     vertex: valueOf('vertex'),
+    sqs: valueOf('sqs'),
   }
 }

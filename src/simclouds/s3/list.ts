@@ -148,8 +148,8 @@ function readToken(token: string): string {
   return text.slice(TOKEN_START.length)
 }
 
-/** As S3 encodes names in listings: a blank as `+`, the slash as it is. */
-function urlEncoded(text: string): string {
+/** As S3 encodes names in listings and in notifications: a blank as `+`, the slash as it is. */
+export function urlEncoded(text: string): string {
   return encodeURIComponent(text)
     .replaceAll('%2F', '/')
     .replaceAll('%20', '+')
