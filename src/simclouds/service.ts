@@ -17,6 +17,8 @@ export const SERVICE_NAMES = [
   'anthropic',
   'vertex',
   'sqs',
+  'athena',
+  'glue',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]

@@ -2,16 +2,18 @@ import { type Server, createServer } from 'node:http'
 import type { Place } from '#contract/place.ts'
 import { AwsSessions, type AwsSession } from './aws-sessions.ts'
 import { bedrock } from './bedrock.ts'
+import { dataServices } from './data-services.ts'
 import { FaultBook } from './faults.ts'
+import type { GlueCatalogue } from './glue/catalogue.ts'
+import type { GlueJobs } from './glue/jobs.ts'
 import { closeAll, listen } from './listen.ts'
+import { ATHENA, type AthenaOptions } from './options.ts'
 import { RequestLog } from './request-log.ts'
-import { s3 } from './s3/s3.ts'
-import { S3Store } from './s3/store.ts'
+import type { S3Store } from './s3/store.ts'
 import { serve } from './serve.ts'
 import { type NotificationFilter, type NotificationSwitches, notify } from './s3/notify.ts'
 import type { Service } from './service.ts'
-import { SqsQueues } from './sqs/queues.ts'
-import { sqs } from './sqs/sqs.ts'
+import type { SqsQueues } from './sqs/queues.ts'
 
 export interface StartAwsOptions {
   /** Default `us-east-1`. */
@@ -28,6 +30,7 @@ export interface StartAwsOptions {
   readonly logSize?: number
   /** Whether the entity tags of S3 are not the MD5 of anything. Default false. */
   readonly opaqueEtags?: boolean
+  readonly athena?: Partial<AthenaOptions>
 }
 
 /** The data services of one region while they run. */
@@ -40,6 +43,9 @@ export interface RunningAws {
   /** The buckets. */
   readonly s3: S3Store
   readonly queues: SqsQueues
+  /** Databases and tables. */
+  readonly catalogue: GlueCatalogue
+  readonly jobs: GlueJobs
   /** What goes wrong from now on. */
   readonly faults: FaultBook
   /** What the services received. */
@@ -55,7 +61,7 @@ export interface RunningAws {
   close(): Promise<void>
 }
 
-const AWS_NAMES = ['s3', 'sqs', 'bedrock'] as const
+const AWS_NAMES = ['s3', 'sqs', 'athena', 'glue', 'bedrock'] as const
 
 type AwsServiceName = (typeof AWS_NAMES)[number]
 
@@ -66,13 +72,12 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
   const place: Place = { cloud: 'aws', region }
   const sessions = new AwsSessions()
   const account = { region, accessKeyId, secretAccessKey, sessions }
-  const store = new S3Store()
-  const queues = new SqsQueues(region)
-  const services: Readonly<Record<AwsServiceName, Service>> = {
-    s3: s3(place, { ...account, bucket: '', opaqueEtags }, store),
-    sqs: sqs(place, account, queues),
-    bedrock: bedrock(place, { ...account, apiKey: undefined, models: undefined, firstTokenMs: 0, tokenMs: 0 }),
-  }
+  const data = dataServices({ s3: { ...account, bucket: '', opaqueEtags }, athena: { ...ATHENA, ...options.athena } })
+  const { store, queues, catalogue, jobs } = data
+  const serviceOf = (name: AwsServiceName): Service =>
+    name === 'bedrock'
+      ? bedrock(place, { ...account, apiKey: undefined, models: undefined, firstTokenMs: 0, tokenMs: 0 })
+      : data.service(name, place)
   const faults = new FaultBook()
   const requests = new RequestLog(logSize)
   const servers: Server[] = []
@@ -80,16 +85,24 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
     const server = createServer()
     servers.push(server)
     const url = await listen(server, host, 0)
-    serve(server, services[name], { book: faults, log: requests, roundTripMs: latencyMs })
+    serve(server, serviceOf(name), { book: faults, log: requests, roundTripMs: latencyMs })
     return url
   }
   return {
-    urls: { s3: await open('s3'), sqs: await open('sqs'), bedrock: await open('bedrock') },
+    urls: {
+      s3: await open('s3'),
+      sqs: await open('sqs'),
+      athena: await open('athena'),
+      glue: await open('glue'),
+      bedrock: await open('bedrock'),
+    },
     region,
     accessKeyId,
     secretAccessKey,
     s3: store,
     queues,
+    catalogue,
+    jobs,
     faults,
     requests,
     notify: (bucket, queueName, filter) => {
@@ -97,6 +110,9 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
       return notify(store.bucket(bucket), region, (body) => void queue.send(body), filter)
     },
     issueSession: (lifetimeS) => sessions.issue(lifetimeS, undefined),
-    close: () => closeAll(servers),
+    close: async () => {
+      await closeAll(servers)
+      await data.close()
+    },
   }
 }
