@@ -1,6 +1,7 @@
 /** What the tests of the simulated AWS share: services of their own, and the official SDK's settings for them. */
 import assert from 'node:assert/strict'
-import { asRecord } from '#kit/json.ts'
+import { S3Client } from '@aws-sdk/client-s3'
+import { asRecord, asText } from '#kit/json.ts'
 import { type RunningAws, type StartAwsOptions, startAws } from './start-aws.ts'
 
 /** Runs a test against a simulated AWS of its own. */
@@ -19,6 +20,12 @@ export function clientSettings(aws: RunningAws, service: keyof RunningAws['urls'
   return { endpoint: aws.urls[service], region, credentials: { accessKeyId, secretAccessKey }, maxAttempts: 1 }
 }
 
+/** The settings for a client whose own choice is HTTP/2, which the stand-ins do not speak: the handler of the S3 client. */
+export function http1Settings(aws: RunningAws, service: keyof RunningAws['urls']) {
+  const { requestHandler } = new S3Client({ region: aws.region }).config
+  return { ...clientSettings(aws, service), requestHandler }
+}
+
 /** Expects a refusal of the SDK, by its name, status, and a part of its message. */
 export async function refused(call: Promise<unknown>, name: string, status: number, message = /./): Promise<void> {
   await assert.rejects(call, (error) => {
@@ -29,4 +36,9 @@ export async function refused(call: Promise<unknown>, name: string, status: numb
     assert.match(error.message, message)
     return true
   })
+}
+
+/** A header of what the SDK got. */
+export function headerOf(response: unknown, name: string): string | undefined {
+  return asText(asRecord(asRecord(response)?.['headers'])?.[name])
 }
