@@ -57,6 +57,24 @@ const Simulation = z.strictObject({
     })
     .optional(),
   bedrock: z.strictObject({ ...pace, region: z.string().optional() }).optional(),
+  s3: z.strictObject({ opaqueEtags: z.boolean().optional() }).optional(),
+  athena: z
+    .strictObject({
+      queueMs: ms,
+      runMs: ms,
+      maxActiveQueries: count,
+      workGroups: z
+        .record(
+          z.string().regex(/^[a-zA-Z0-9._-]{1,128}$/),
+          z.strictObject({
+            outputLocation: z.string().startsWith('s3://').optional(),
+            isEnforced: z.boolean().optional(),
+            bytesScannedCutoffPerQuery: count,
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
   anthropic: z.strictObject(pace).optional(),
   vertex: z.strictObject(pace).optional(),
   faults: z.array(FaultSchema).optional(),

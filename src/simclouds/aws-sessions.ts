@@ -9,6 +9,8 @@ export interface AwsSession {
   readonly expiresAtEpochMs: number
   /** Whether the session's own policy allows a request of Bedrock Runtime with this path. */
   readonly allows: (path: string) => boolean
+  /** Whether it has a policy of its own. Policies are read for Bedrock only: other services refuse such a session. */
+  readonly isRestricted: boolean
 }
 
 const Statement = z.object({
@@ -45,6 +47,7 @@ export class AwsSessions {
       sessionToken: randomBytes(300).toString('base64'),
       expiresAtEpochMs: Date.now() + lifetimeS * 1000,
       allows: (path: string) => policy === undefined || policyAllows(policy, path),
+      isRestricted: policy !== undefined,
     }
     this.#sessions.set(session.accessKeyId, session)
     return session

@@ -37,15 +37,37 @@ const MAX_SKEW_MS = 300_000
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)\/(\d{8})\/([^/,\s]+)\/([^/,\s]+)\/aws4_request,\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/
 
+/** What an `authorization` header of SigV4 says. */
+export interface Authorization {
+  readonly accessKeyId: string
+  /** `20261124`. */
+  readonly day: string
+  readonly region: string
+  readonly service: string
+  /** Names of the signed headers, in lower case, as they stand. */
+  readonly names: readonly string[]
+  /** Hexadecimal. */
+  readonly signature: string
+}
+
+/** Undefined when the header is not SigV4. */
+export function readAuthorization(header: string): Authorization | undefined {
+  const parts = AUTHORIZATION.exec(header.trim())
+  if (parts === null) return undefined
+  const [, accessKeyId = '', day = '', region = '', service = '', names = '', signature = ''] = parts
+  return { accessKeyId, day, region, service, names: names.split(';'), signature }
+}
+
 /** Re-derives the signature from the request as it arrived. Undefined when it is right. */
 export function checkSignature(request: SignedRequest, scope: Scope, nowEpochMs: number): SignatureProblem | undefined {
   const authorization = request.headers['authorization']
   if (authorization === undefined) {
     return { type: 'MissingAuthenticationTokenException', message: 'the request carries no authorization' }
   }
-  const parts = AUTHORIZATION.exec(authorization.trim())
-  if (parts === null) return { type: 'IncompleteSignatureException', message: 'the authorization header is not SigV4' }
-  const [, accessKeyId = '', day = '', region = '', service = '', signedHeaders = '', signature = ''] = parts
+  const claim = readAuthorization(authorization)
+  if (claim === undefined)
+    return { type: 'IncompleteSignatureException', message: 'the authorization header is not SigV4' }
+  const { accessKeyId, day, region, service, names, signature } = claim
   const session = scope.sessions?.find(accessKeyId)
   if (session !== undefined) {
     const problem = checkSession(session, request, nowEpochMs)
@@ -57,12 +79,10 @@ export function checkSignature(request: SignedRequest, scope: Scope, nowEpochMs:
   if (service !== scope.service) return wrong(`the credential is for service ${service}, not ${scope.service}`)
   const dateProblem = checkDate(request.headers['x-amz-date'], day, nowEpochMs)
   if (dateProblem !== undefined) return wrong(dateProblem)
-  const names = signedHeaders.split(';')
   const nameProblem = checkNames(names, request)
   if (nameProblem !== undefined) return wrong(nameProblem)
   const { secretAccessKey } = session ?? scope
-  const expected = expectedSignature(request, { ...scope, secretAccessKey }, day, names)
-  if (!timingSafeEqual(Buffer.from(expected, 'hex'), Buffer.from(signature, 'hex'))) {
+  if (!isSame(signatureOf(request, claim, secretAccessKey, sha256(request.body)), signature)) {
     return wrong('the signature does not match the request')
   }
   if (session !== undefined && !session.allows(request.path))
@@ -79,15 +99,22 @@ function checkSession(session: AwsSession, request: SignedRequest, nowEpochMs: n
 }
 
 function checkDate(date: string | undefined, day: string, nowEpochMs: number): string | undefined {
+  const atEpochMs = amzDateEpochMs(date)
+  if (date === undefined || atEpochMs === undefined) return 'x-amz-date is missing or no date'
+  if (!date.startsWith(day)) return 'the credential is for another day than x-amz-date'
+  const skewMs = Math.abs(atEpochMs - nowEpochMs)
+  return skewMs > MAX_SKEW_MS ? `x-amz-date is off by ${Math.round(skewMs / 1000)} s` : undefined
+}
+
+/** The time that `20261124T233000Z` stands for; undefined when it is no such date. */
+export function amzDateEpochMs(date: string | undefined): number | undefined {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/
     .exec(date ?? '')
     ?.slice(1)
     .map(Number)
-  if (date === undefined || parts === undefined) return 'x-amz-date is missing or no date'
-  if (!date.startsWith(day)) return 'the credential is for another day than x-amz-date'
+  if (parts === undefined) return undefined
   const [year = 0, month = 1, dayOfMonth = 1, hour = 0, minute = 0, second = 0] = parts
-  const skewMs = Math.abs(Date.UTC(year, month - 1, dayOfMonth, hour, minute, second) - nowEpochMs)
-  return skewMs > MAX_SKEW_MS ? `x-amz-date is off by ${Math.round(skewMs / 1000)} s` : undefined
+  return Date.UTC(year, month - 1, dayOfMonth, hour, minute, second)
 }
 
 function checkNames(names: readonly string[], request: SignedRequest): string | undefined {
@@ -102,17 +129,37 @@ function checkNames(names: readonly string[], request: SignedRequest): string | 
   return claimed !== undefined && claimed !== sha256(request.body) ? 'the body has another digest' : undefined
 }
 
-function expectedSignature(request: SignedRequest, scope: Scope, day: string, names: readonly string[]): string {
-  const lines = [request.method, canonicalPath(request.path, scope.service), canonicalQuery(request.rawQuery)]
+/** The signature that a request should carry. `payloadHash` is the last line of the canonical request. */
+export function signatureOf(
+  request: SignedRequest,
+  claim: Authorization,
+  secretAccessKey: string,
+  payloadHash: string,
+): string {
+  const { names, service } = claim
+  const lines = [request.method, canonicalPath(request.path, service), canonicalQuery(request.rawQuery)]
   for (const name of names) lines.push(`${name}:${squeeze(request.headers[name] ?? '')}`)
-  lines.push('', names.join(';'), sha256(request.body))
-  const scopeText = `${day}/${scope.region}/${scope.service}/aws4_request`
-  const toSign = `AWS4-HMAC-SHA256\n${request.headers['x-amz-date'] ?? ''}\n${scopeText}\n${sha256(lines.join('\n'))}`
-  let key = Buffer.from(`AWS4${scope.secretAccessKey}`)
-  for (const part of [day, scope.region, scope.service, 'aws4_request']) {
-    key = createHmac('sha256', key).update(part).digest()
-  }
-  return createHmac('sha256', key).update(toSign).digest('hex')
+  lines.push('', names.join(';'), payloadHash)
+  const date = request.headers['x-amz-date'] ?? ''
+  const toSign = `AWS4-HMAC-SHA256\n${date}\n${scopeText(claim)}\n${sha256(lines.join('\n'))}`
+  return createHmac('sha256', signingKey(claim, secretAccessKey)).update(toSign).digest('hex')
+}
+
+/** The credential scope as it is signed: `20261124/us-east-1/s3/aws4_request`. */
+export function scopeText({ day, region, service }: Authorization): string {
+  return `${day}/${region}/${service}/aws4_request`
+}
+
+/** The key of one day, region and service. */
+export function signingKey({ day, region, service }: Authorization, secretAccessKey: string): Buffer {
+  let key = Buffer.from(`AWS4${secretAccessKey}`)
+  for (const part of [day, region, service, 'aws4_request']) key = createHmac('sha256', key).update(part).digest()
+  return key
+}
+
+/** Compares two signatures, both 64 hexadecimal digits. */
+export function isSame(expected: string, claimed: string): boolean {
+  return timingSafeEqual(Buffer.from(expected, 'hex'), Buffer.from(claimed, 'hex'))
 }
 
 /** The path as it came over the wire, encoded once more (every service but S3 does this). */

@@ -4,7 +4,7 @@ import type { Place } from '#contract/place.ts'
 import { asRecord, parseJson } from '#kit/json.ts'
 import { promptTokenCount } from './answer.ts'
 import { brokenFrame, converseBody, converseStream, exceptionFrame } from './bedrock-converse.ts'
-import { invokeEmbedding } from './bedrock-embedding.ts'
+import { invokeModel } from './bedrock-invoke.ts'
 import { ConverseProblem, readConverseRequest } from './bedrock-request.ts'
 import { applyGuardrail } from './bedrock-apply-guardrail.ts'
 import { guardrailChecks } from './bedrock-guardrail-checks.ts'
@@ -38,7 +38,7 @@ const STREAM_EXCEPTIONS: Readonly<Record<number, string>> = {
   503: 'serviceUnavailableException',
 }
 
-/** Amazon Bedrock Runtime: Converse, ConverseStream, InvokeGuardrailChecks and ApplyGuardrail. */
+/** Amazon Bedrock Runtime: Converse, InvokeModel of models that embed and rank, and the guardrails. */
 export function bedrock(place: Place, options: BedrockOptions): Service {
   return {
     name: 'bedrock',
@@ -78,7 +78,7 @@ function reply(request: SimRequest, options: BedrockOptions): Reply | Promise<Re
     return failure(404, 'ResourceNotFoundException', `there is no model ${model}`)
   }
   try {
-    if (route[2] === 'invoke') return invokeEmbedding(parseJson(request.text), model)
+    if (route[2] === 'invoke') return invokeModel(request.text, model)
     if (route[2] === 'count-tokens') return counted(request.text)
     const asked = readConverseRequest(request.text)
     const answerWith = route[2] === 'converse' ? converseBody : converseStream

@@ -28,7 +28,9 @@ export interface SimCloudsOptions {
   readonly bedrock?: Partial<BedrockOptions>
   readonly cloudRun?: Partial<CloudRunOptions>
   readonly logsIngestion?: Partial<LogsIngestionOptions>
+  /** The buckets, and the key and region of SQS, Athena and Glue too. */
   readonly s3?: Partial<S3Options>
+  readonly athena?: Partial<AthenaOptions>
   readonly language?: Partial<LanguageOptions>
   readonly managedIdentity?: Partial<ManagedIdentityOptions>
   readonly sts?: Partial<AwsStsOptions>
@@ -202,6 +204,41 @@ export interface S3Options {
   readonly region: string
   /** The bucket that exists; Object Lock is on. */
   readonly bucket: string
+  /** Whether entity tags are not the MD5 of anything, as with encryption by KMS. Default false. */
+  readonly opaqueEtags?: boolean
+  /** Sessions that are accepted beside the key; those of the simulated STS. */
+  readonly sessions?: AwsSessions
+}
+
+export interface AthenaOptions {
+  /** By name. Default: `primary`, with the bucket `simulated-athena-results`. */
+  readonly workGroups: Readonly<Record<string, AthenaWorkGroup>>
+  /** How long a query is queued, in milliseconds. Default 0. */
+  readonly queueMs: number
+  /** How long it then runs at least, in milliseconds. Default 0. */
+  readonly runMs: number
+  /** Queries that are queued or run at once; more are refused. Default 20. */
+  readonly maxActiveQueries: number
+}
+
+export interface AthenaWorkGroup {
+  /** Where results are written: `s3://bucket/prefix/`. Default: where the request says. */
+  readonly outputLocation?: string
+  /** Whether the location of the request does not count. Default false. */
+  readonly isEnforced?: boolean
+  /** A query that would scan more is cancelled. Default: no limit. */
+  readonly bytesScannedCutoffPerQuery?: number
+}
+
+/** The bucket of Athena's results. */
+export const ATHENA_BUCKET = 'simulated-athena-results'
+
+/** One workgroup, and queries as fast as they are. */
+export const ATHENA: AthenaOptions = {
+  workGroups: { primary: { outputLocation: `s3://${ATHENA_BUCKET}/` } },
+  queueMs: 0,
+  runMs: 0,
+  maxActiveQueries: 20,
 }
 
 /** Options with all defaults filled in. */
@@ -219,6 +256,7 @@ export interface SimCloudsSettings {
   readonly cloudRun: CloudRunOptions
   readonly logsIngestion: LogsIngestionOptions
   readonly s3: S3Options
+  readonly athena: AthenaOptions
   readonly language: LanguageOptions
   readonly managedIdentity: ManagedIdentityOptions
   readonly sts: AwsStsOptions
@@ -373,6 +411,9 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       'google-tokens': 0,
       anthropic: 0,
       vertex: 0,
+      sqs: 0,
+      athena: 0,
+      glue: 0,
       ...options.ports,
     },
     switchboardPort: options.switchboardPort ?? 0,
@@ -391,6 +432,9 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       'google-tokens': { cloud: 'gcp', region: 'us-east4' },
       anthropic: { cloud: 'aws', region: 'us-east-1' },
       vertex: { cloud: 'gcp', region: 'us-east5' },
+      sqs: { cloud: 'aws', region: options.s3?.region ?? 'us-east-1' },
+      athena: { cloud: 'aws', region: options.s3?.region ?? 'us-east-1' },
+      glue: { cloud: 'aws', region: options.s3?.region ?? 'us-east-1' },
       ...options.places,
     },
     latencyScale: options.latencyScale ?? 1,
@@ -418,6 +462,7 @@ export function resolveOptions(options: SimCloudsOptions): SimCloudsSettings {
       bucket: 'simulated-archive',
       ...options.s3,
     },
+    athena: { ...ATHENA, ...options.athena },
     cloudRun: { ...CLOUD_RUN, ...options.cloudRun },
     managedIdentity: {
       clientId: IDENTITY_CLIENT_ID,

@@ -79,7 +79,7 @@ class Exchange {
     let size = 0
     for await (const chunk of request as AsyncIterable<Uint8Array>) {
       size += chunk.length
-      if (size <= MAX_BODY_BYTES) chunks.push(chunk)
+      if (size <= (this.#service.maxBodyBytes ?? MAX_BODY_BYTES)) chunks.push(chunk)
     }
     const target = request.url ?? '/'
     const mark = target.indexOf('?')
@@ -92,7 +92,7 @@ class Exchange {
       query: new URLSearchParams(rawQuery),
       headers: flatHeaders(request),
       body,
-      text: body.toString('utf8'),
+      text: this.#service.hasBinaryBodies === true ? '' : body.toString('utf8'),
       signal: this.#gone.signal,
     }
     this.#note(read, target)

@@ -16,6 +16,9 @@ export const SERVICE_NAMES = [
   'google-tokens',
   'anthropic',
   'vertex',
+  'sqs',
+  'athena',
+  'glue',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]
@@ -32,6 +35,10 @@ export interface Service {
   brokenPiece(): Uint8Array
   /** How the vendor reports an error inside a stream that began well, up to the end of the stream. */
   streamError(status: number): readonly Uint8Array[]
+  /** The longest body that is read, in bytes; what comes after is dropped. Default 32 MiB. */
+  readonly maxBodyBytes?: number
+  /** Whether bodies are bytes, not text: `text` is then empty, and nothing of them is kept in the log. Default false. */
+  readonly hasBinaryBodies?: boolean
   /** What it would show of itself on the switchboard; absent where there is nothing to show. */
   readonly state?: () => unknown
 }
@@ -46,7 +53,7 @@ export interface SimRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-  /** The body as UTF-8. */
+  /** The body as UTF-8; empty for a service with binary bodies. */
   readonly text: string
   /** The faults that hit this request, for those that a service applies itself. */
   readonly faults: readonly Fault[]

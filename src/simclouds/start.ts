@@ -17,7 +17,7 @@ import { language } from './language.ts'
 import { closeAll, listen } from './listen.ts'
 import { logsIngestion } from './logs-ingestion.ts'
 import { managedIdentity } from './managed-identity.ts'
-import { s3 } from './s3.ts'
+import { type DataServices, dataServices } from './data-services.ts'
 import { resolveOptions, type SimCloudsOptions, type SimCloudsSettings } from './options.ts'
 import { RequestLog } from './request-log.ts'
 import { serve } from './serve.ts'
@@ -36,6 +36,8 @@ export interface SimClouds {
   readonly faults: FaultBook
   /** What the services received. */
   readonly requests: RequestLog
+  /** Buckets, queues, tables and jobs. */
+  readonly data: DataServices
   /** Makes Entra sign with a new key. Resolves with its id. */
   rotateKeys(): Promise<string>
   /**
@@ -52,6 +54,7 @@ interface Context {
   readonly directory: Directory
   /** What STS has issued and Bedrock accepts. */
   readonly sessions: AwsSessions
+  readonly data: DataServices
   readonly urls: Readonly<Record<ServiceName, string>>
 }
 
@@ -69,7 +72,7 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
   graph: ({ settings, directory }) => graph(settings.places.graph, directory),
   'logs-ingestion': ({ settings, directory }) =>
     logsIngestion(settings.places['logs-ingestion'], settings.logsIngestion, tokenChecker(directory)),
-  s3: ({ settings }) => s3(settings.places.s3, settings.s3),
+  s3: ({ settings, data }) => data.service('s3', settings.places.s3),
   language: ({ settings, directory }) => language(settings.places.language, settings.language, tokenChecker(directory)),
   'managed-identity': ({ settings, directory }) =>
     managedIdentity(settings.places['managed-identity'], settings.managedIdentity, directory),
@@ -79,6 +82,9 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
     googleTokens(settings.places['google-tokens'], settings.googleTokens, directory),
   anthropic: ({ settings }) => anthropic(settings.places.anthropic, settings.anthropic),
   vertex: ({ settings }) => vertex(settings.places.vertex, settings.vertex),
+  sqs: ({ settings, data }) => data.service('sqs', settings.places.sqs),
+  athena: ({ settings, data }) => data.service('athena', settings.places.athena),
+  glue: ({ settings, data }) => data.service('glue', settings.places.glue),
 }
 
 /**
@@ -116,8 +122,9 @@ async function start(
   const urls = byService((name) => opened.find((each) => each.name === name)?.url ?? '')
   const directory = { options: settings.entra, keys, baseUrl: urls.entra }
   const sessions = new AwsSessions()
+  const data = dataServices({ s3: { ...settings.s3, sessions }, athena: settings.athena })
   const services = opened.map(({ name, server, url }) => {
-    const service = MAKERS[name]({ settings, directory, sessions, urls })
+    const service = MAKERS[name]({ settings, directory, sessions, data, urls })
     serve(server, service, { book, log, roundTripMs: delays[name] })
     return { name, url, place: settings.places[name], state: () => service.state?.() }
   })
@@ -132,9 +139,13 @@ async function start(
     settings,
     faults: book,
     requests: log,
+    data,
     rotateKeys,
     mintToken: mint,
-    close: () => closeAll(servers),
+    close: async () => {
+      await closeAll(servers)
+      await data.close()
+    },
   }
 }
 
@@ -164,5 +175,8 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     'google-tokens': valueOf('google-tokens'),
     anthropic: valueOf('anthropic'),
     vertex: valueOf('vertex'),
+    sqs: valueOf('sqs'),
+    athena: valueOf('athena'),
+    glue: valueOf('glue'),
   }
 }

@@ -34,7 +34,11 @@ const shapeSchema = z.looseObject({
   error: z.looseObject({ httpStatusCode: z.number() }).optional(),
 })
 
-const modelSchema = z.looseObject({ shapes: z.record(z.string(), shapeSchema) })
+const modelSchema = z.looseObject({
+  metadata: z.looseObject({ protocol: z.string() }),
+  operations: z.record(z.string(), z.looseObject({ errors: z.array(reference).optional() })),
+  shapes: z.record(z.string(), shapeSchema),
+})
 
 /** One shape of a service model. */
 export type Shape = z.infer<typeof shapeSchema>
@@ -42,9 +46,21 @@ export type Shape = z.infer<typeof shapeSchema>
 /** The shapes of an AWS service, as botocore carries them. */
 export class ServiceModel {
   readonly #shapes: Readonly<Record<string, Shape>>
+  readonly #errors: Readonly<Record<string, readonly string[]>>
+  /** AWS JSON writes seconds since 1970; the others write text. */
+  readonly #hasEpochTimes: boolean
 
   constructor(model: unknown) {
-    this.#shapes = modelSchema.parse(model).shapes
+    const { shapes, metadata, operations } = modelSchema.parse(model)
+    this.#shapes = shapes
+    this.#hasEpochTimes = metadata.protocol === 'json'
+    const errors = Object.entries(operations).map(([name, operation]) => [name, operation.errors ?? []] as const)
+    this.#errors = Object.fromEntries(errors.map(([name, list]) => [name, list.map(({ shape }) => shape)]))
+  }
+
+  /** The exceptions that an operation may throw; undefined when there is no such operation. */
+  errors(operation: string): readonly string[] | undefined {
+    return this.#errors[operation]
   }
 
   shape(name: string): Shape {
@@ -74,8 +90,9 @@ export class ServiceModel {
         return typeof value === 'number' ? range(shape, value, path) : [`${path}: no number`]
       case 'boolean':
         return typeof value === 'boolean' ? [] : [`${path}: no boolean`]
-      case 'blob':
       case 'timestamp':
+        return typeof value === (this.#hasEpochTimes ? 'number' : 'string') ? [] : [`${path}: no time`]
+      case 'blob':
         return typeof value === 'string' ? [] : [`${path}: no text`]
     }
   }
@@ -125,7 +142,9 @@ export class ServiceModel {
 function text(shape: Shape, value: unknown, path: string): readonly string[] {
   if (typeof value !== 'string') return [`${path}: no text`]
   if (shape.enum !== undefined && !shape.enum.includes(value)) return [`${path}: ${value} is not in the list`]
-  const isMatch = shape.pattern === undefined || new RegExp(`^(?:${shape.pattern})$`).test(value)
+  // Java's way to write the characters beyond the basic plane.
+  const pattern = shape.pattern?.replace(String.raw`\uD800\uDC00-\uDBFF\uDFFF`, String.raw`\uD800-\uDFFF`)
+  const isMatch = pattern === undefined || new RegExp(`^(?:${pattern})$`).test(value)
   return [...range(shape, value.length, path), ...(isMatch ? [] : [`${path}: does not match ${shape.pattern}`])]
 }
 
