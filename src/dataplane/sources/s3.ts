@@ -1,8 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import type { WriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
-import { once } from 'node:events'
+import { mkdir, open, rm } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { awsErrorName, awsStatus } from '#dataplane/aws/aws.ts'
@@ -41,7 +39,7 @@ export function s3Source(aws: Aws, options: S3SourceOptions): Source {
   return {
     name: `s3://${bucket}/${prefix}`,
     list: (signal) => list(aws, options, signal),
-    open: async (object, signal) => await open(aws, options, object, signal),
+    open: async (object, signal) => await openObject(aws, options, object, signal),
     find: async (document, signal) => await find(aws, options, document, signal),
     ...(queue === undefined
       ? {}
@@ -103,7 +101,7 @@ interface Sink {
   discard(): Promise<void>
 }
 
-async function open(
+async function openObject(
   aws: Aws,
   options: S3SourceOptions,
   object: SourceObject,
@@ -184,27 +182,29 @@ function memorySink(name: string): Sink {
 }
 
 function fileSink(name: string, path: string): Sink {
-  let file: WriteStream | undefined
-  let failure: Error | undefined
+  let file: FileHandle | undefined
   let size = 0
+  const end = async (): Promise<void> => {
+    const ended = file
+    file = undefined
+    await ended?.close()
+  }
   return {
     async write(piece) {
       if (file === undefined) {
         await mkdir(dirname(path), { recursive: true })
-        file = createWriteStream(path).on('error', (error) => (failure = error))
+        file = await open(path, 'w')
       }
+      // A disk that is full takes a part, and refuses the next.
+      for (let at = 0; at < piece.length;) at += (await file.write(piece, at)).bytesWritten
       size += piece.length
-      if (!file.write(piece)) await Promise.race([once(file, 'drain'), once(file, 'close')])
-      if (failure !== undefined) throw failure
     },
     async finish() {
-      file?.end()
-      if (file !== undefined && !file.closed) await once(file, 'close')
-      if (failure !== undefined) throw failure
+      await end()
       return { name, path, size }
     },
     async discard() {
-      file?.destroy()
+      await end().catch(() => undefined)
       await rm(path, { force: true })
     },
   }
