@@ -10,6 +10,8 @@ import { withLock } from './lock-file.ts'
 import { readManifest, writeManifest } from './manifest.ts'
 import type { Fate, Manifest, ManifestEntry } from './manifest.ts'
 import { PARSER_VERSION } from '#dataplane/parse/parse.ts'
+import type { PreparedPassage } from './prepare.ts'
+import { PrepareFailure } from './preparer.ts'
 import type { Preparer } from './preparer.ts'
 
 /** What ingest works with. */
@@ -150,16 +152,16 @@ async function bringIn(
     const touched = { ...former, bytes: file.bytes, modifiedEpochMs: file.modifiedEpochMs }
     return await refreshStored(index, file.document, touched, access)
   }
-  const prepared = await tools.preparer.prepare(file.document, source.bytes)
-  if ('fate' in prepared)
-    return await fail(index, file.document, { ...base, digest, fate: prepared.fate, note: prepared.note })
-  const { title, passages } = prepared.document
-  if (passages.length === 0) {
-    return await fail(index, file.document, { ...base, digest, fate: 'empty', note: 'it holds no text' })
-  }
+  const prepared = await prepareWhole(tools.preparer, file.document, source.bytes)
+  if ('fate' in prepared) return await fail(index, file.document, { ...base, digest, ...prepared })
+  const { title, passages } = prepared
   const vectors = await tools.embedder.embed(passages.map(({ heading, text }) => [title, heading, text].join('\n')))
-  const rows = passages.map(({ findings, ...passage }, at): PassageWithVector => ({
-    ...passage,
+  const rows = passages.map(({ text, heading, page, start, end, findings }, at): PassageWithVector => ({
+    text,
+    heading,
+    page,
+    start,
+    end,
     document: file.document,
     title,
     access,
@@ -169,6 +171,28 @@ async function bringIn(
   }))
   await index.store.replace(file.document, rows)
   return { entry: { ...base, digest, passages: rows.length, fate: 'indexed', note: '' }, isChanged: true }
+}
+
+async function prepareWhole(
+  preparer: Preparer,
+  name: string,
+  bytes: Uint8Array,
+): Promise<
+  | { readonly title: string; readonly passages: readonly PreparedPassage[] }
+  | { readonly fate: PrepareFailure['fate']; readonly note: string }
+> {
+  let title = ''
+  const passages: PreparedPassage[] = []
+  try {
+    for await (const part of preparer.prepare({ name, bytes })) {
+      title = part.title
+      passages.push(...part.passages)
+    }
+    return { title, passages }
+  } catch (error) {
+    if (error instanceof PrepareFailure) return { fate: error.fate, note: error.note }
+    throw error
+  }
 }
 
 /** The file is as it was; who may read it, or the screening rules, may not be. */
