@@ -79,9 +79,13 @@ function headingAt(line: string, start: number, previous: { line: string; start:
   }
 }
 
+/** A longer line is no title, and looking for links in it takes a time that grows with its square. */
+const MAX_TITLE_CHARS = 1000
+
 /** A heading without the marks that only a renderer needs. */
 function plainTitle(raw: string): string {
   return raw
+    .slice(0, MAX_TITLE_CHARS)
     .trim()
     .replace(/(?:^|[ \t])#+$/, '')
     .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')

@@ -1,5 +1,5 @@
 /** Real files of each format, and what the tests of the parsers share. */
-import { strToU8, zipSync } from 'fflate'
+import { crc32, deflateRawSync } from 'node:zlib'
 import { parse } from './parse.ts'
 import type { ParsedDocument } from './parsed.ts'
 import type { DocumentInput } from './source.ts'
@@ -20,7 +20,7 @@ export async function partsOf(
   contents: string | Uint8Array,
   contentType?: string,
 ): Promise<ParsedDocument[]> {
-  const bytes = typeof contents === 'string' ? strToU8(contents) : contents
+  const bytes = typeof contents === 'string' ? new TextEncoder().encode(contents) : contents
   return await Array.fromAsync(parse({ name, contentType, bytes }))
 }
 
@@ -54,16 +54,55 @@ function joined(parts: readonly ParsedDocument[]) {
   return whole
 }
 
-/** A ZIP archive of texts and bytes. */
-export function makeZip(files: Readonly<Record<string, string | Uint8Array>>): Uint8Array {
-  return zipSync(
-    Object.fromEntries(
-      Object.entries(files).map(([name, contents]) => [
-        name,
-        typeof contents === 'string' ? strToU8(contents) : contents,
-      ]),
-    ),
-  )
+/** A ZIP archive of texts and bytes. `declared` gives entries a size that is not theirs. */
+export function makeZip(
+  files: Readonly<Record<string, string | Uint8Array>>,
+  declared: Readonly<Record<string, number>> = {},
+): Uint8Array {
+  const pieces: Buffer[] = []
+  const directory: Buffer[] = []
+  let at = 0
+  for (const [name, contents] of Object.entries(files)) {
+    const { packed, checksum } = pack(contents)
+    const bytes = declared[name] ?? Buffer.byteLength(contents)
+    // Version, flags, method, time, checksum and sizes: the same in both headers.
+    const facts = Buffer.alloc(26)
+    facts.writeUInt16LE(20, 0)
+    facts.writeUInt16LE(8, 4)
+    facts.writeUInt32LE(checksum, 10)
+    facts.writeUInt32LE(packed.length, 14)
+    facts.writeUInt32LE(bytes, 18)
+    facts.writeUInt16LE(Buffer.byteLength(name), 22)
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), facts, Buffer.from(name), packed])
+    const rest = Buffer.alloc(14)
+    rest.writeUInt32LE(at, 10)
+    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\0'), facts, rest, Buffer.from(name)]))
+    pieces.push(local)
+    at += local.length
+  }
+  const entries = Buffer.concat(directory)
+  const end = Buffer.alloc(22)
+  end.write('PK\x05\x06', 'latin1')
+  end.writeUInt16LE(directory.length, 8)
+  end.writeUInt16LE(directory.length, 10)
+  end.writeUInt32LE(entries.length, 12)
+  end.writeUInt32LE(at, 16)
+  return new Uint8Array(Buffer.concat([...pieces, entries, end]))
+}
+
+interface Packed {
+  readonly packed: Buffer
+  readonly checksum: number
+}
+
+/** Some tests put the same hundred megabytes into several archives. */
+const packedOnce = new WeakMap<Uint8Array, Packed>()
+
+function pack(contents: string | Uint8Array): Packed {
+  const known = typeof contents === 'string' ? undefined : packedOnce.get(contents)
+  const made = known ?? { packed: deflateRawSync(contents, { level: 1 }), checksum: crc32(contents) }
+  if (typeof contents !== 'string') packedOnce.set(contents, made)
+  return made
 }
 
 const XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -80,24 +119,31 @@ const WORD =
   'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
 
 /** A Word document with the usual headings and two lists, 1 with bullets and 2 with numbers. */
-export function makeDocx(body: string, more: Readonly<Record<string, string | Uint8Array>> = {}): Uint8Array {
+export function makeDocx(
+  body: string,
+  more: Readonly<Record<string, string | Uint8Array>> = {},
+  declared: Readonly<Record<string, number>> = {},
+): Uint8Array {
   const style = (id: string, name: string, inside = '') =>
     `<w:style w:type="paragraph" w:styleId="${id}"><w:name w:val="${name}"/>${inside}</w:style>`
   const level = (kind: string, at: number) => `<w:lvl w:ilvl="${at}"><w:numFmt w:val="${kind}"/></w:lvl>`
-  return makeZip({
-    '[Content_Types].xml': `${XML}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>`,
-    '_rels/.rels': relationships([['rId1', 'officeDocument', 'word/document.xml']]),
-    'word/_rels/document.xml.rels': relationships([
-      ['rId1', 'styles', 'styles.xml'],
-      ['rId2', 'numbering', 'numbering.xml'],
-      ['rId3', 'footnotes', 'footnotes.xml'],
-    ]),
-    'word/document.xml': `${XML}<w:document ${WORD}><w:body>${body}</w:body></w:document>`,
-    'word/styles.xml': `${XML}<w:styles ${WORD}>${style('Title', 'Title')}${style('Heading1', 'heading 1')}${style('berschrift2', 'heading 2', '<w:basedOn w:val="Heading1"/>')}${style('Mine', 'My heading', '<w:basedOn w:val="berschrift2"/>')}</w:styles>`,
-    'word/numbering.xml': `${XML}<w:numbering ${WORD}><w:abstractNum w:abstractNumId="10">${level('bullet', 0)}${level('bullet', 1)}</w:abstractNum><w:abstractNum w:abstractNumId="20">${level('decimal', 0)}${level('decimal', 1)}</w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="10"/></w:num><w:num w:numId="2"><w:abstractNumId w:val="20"/></w:num></w:numbering>`,
-    'docProps/core.xml': `${XML}<cp:coreProperties xmlns:cp="x" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>Handbook &amp; more</dc:title></cp:coreProperties>`,
-    ...more,
-  })
+  return makeZip(
+    {
+      '[Content_Types].xml': `${XML}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>`,
+      '_rels/.rels': relationships([['rId1', 'officeDocument', 'word/document.xml']]),
+      'word/_rels/document.xml.rels': relationships([
+        ['rId1', 'styles', 'styles.xml'],
+        ['rId2', 'numbering', 'numbering.xml'],
+        ['rId3', 'footnotes', 'footnotes.xml'],
+      ]),
+      'word/document.xml': `${XML}<w:document ${WORD}><w:body>${body}</w:body></w:document>`,
+      'word/styles.xml': `${XML}<w:styles ${WORD}>${style('Title', 'Title')}${style('Heading1', 'heading 1')}${style('berschrift2', 'heading 2', '<w:basedOn w:val="Heading1"/>')}${style('Mine', 'My heading', '<w:basedOn w:val="berschrift2"/>')}</w:styles>`,
+      'word/numbering.xml': `${XML}<w:numbering ${WORD}><w:abstractNum w:abstractNumId="10">${level('bullet', 0)}${level('bullet', 1)}</w:abstractNum><w:abstractNum w:abstractNumId="20">${level('decimal', 0)}${level('decimal', 1)}</w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="10"/></w:num><w:num w:numId="2"><w:abstractNumId w:val="20"/></w:num></w:numbering>`,
+      'docProps/core.xml': `${XML}<cp:coreProperties xmlns:cp="x" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>Handbook &amp; more</dc:title></cp:coreProperties>`,
+      ...more,
+    },
+    declared,
+  )
 }
 
 /** A paragraph of Word: `style` of `makeDocx`, `list` as its number. */
@@ -140,7 +186,10 @@ export function makePptx(slides: readonly { readonly shapes: string; readonly no
 export type Cell = string | number | boolean | undefined | { readonly value: number; readonly style: 1 | 2 | 3 }
 
 /** A workbook; texts are shared strings, and rows and cells that hold nothing are left out as Excel does. */
-export function makeXlsx(sheets: Readonly<Record<string, readonly (readonly Cell[])[]>>): Uint8Array {
+export function makeXlsx(
+  sheets: Readonly<Record<string, readonly (readonly Cell[])[]>>,
+  more: Readonly<Record<string, Uint8Array>> = {},
+): Uint8Array {
   const strings: string[] = []
   const names = Object.keys(sheets)
   const files: Record<string, string> = {
@@ -156,7 +205,7 @@ export function makeXlsx(sheets: Readonly<Record<string, readonly (readonly Cell
   }
   files['xl/sharedStrings.xml'] =
     `${XML}<sst>${strings.map((text) => `<si><r><t>${text.slice(0, 2)}</t></r><r><t xml:space="preserve">${text.slice(2)}</t></r><rPh><t>spoken</t></rPh></si>`).join('')}</sst>`
-  return makeZip(files)
+  return makeZip({ ...files, ...more })
 }
 
 function rowXml(cells: readonly Cell[], row: number, strings: string[]): string {
