@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { ProcessLane } from './process-lane.ts'
 import { folderWith } from './test-agent.ts'
 
@@ -20,6 +22,7 @@ const SCRIPT = `
     if (message !== 'hang') process.send(message)
   })`
 
+const execute = promisify(execFile)
 const folder = await folderWith({ 'script.mjs': SCRIPT })
 const script = pathToFileURL(join(folder, 'script.mjs'))
 
@@ -48,4 +51,18 @@ test('a process sees nothing of the environment and can not write', async (t) =>
   t.after(async () => await lane.close())
   assert.deepEqual(await lane.call('environment', 5000), [])
   assert.equal(await lane.call('write', 5000), 'ERR_ACCESS_DENIED')
+})
+
+test('an idle process keeps its parent not alive, and closing is waited for', async () => {
+  const run = async (end: string) => {
+    const source = `
+      import { ProcessLane } from ${JSON.stringify(import.meta.resolve('./process-lane.ts'))}
+      const lane = new ProcessLane(new URL(${JSON.stringify(script.href)}), { maxHeapMb: 64, maxResidentMb: 1000 })
+      console.log(await lane.call('one', 5000))
+      ${end}`
+    const { stdout } = await execute(process.execPath, ['--input-type=module', '--eval', source], { timeout: 10_000 })
+    return stdout
+  }
+  assert.equal(await run(''), 'one\n')
+  assert.equal(await run("await lane.close(); console.log('closed')"), 'one\nclosed\n')
 })

@@ -155,6 +155,8 @@ async function exited(child: ChildProcess, signal: AbortSignal): Promise<never> 
 
 async function end(child: ChildProcess): Promise<void> {
   if (hasEnded(child)) return
+  // Idle, it would not keep this process alive until its end was seen.
+  hold(child)
   const ended = once(child, 'exit')
   child.kill('SIGKILL')
   await ended

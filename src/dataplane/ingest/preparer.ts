@@ -40,6 +40,8 @@ export interface PreparerLimits {
   readonly workers?: number
   /** For one part, and so for a document that must be read whole. Default 60 seconds. */
   readonly partTimeoutMs?: number
+  /** Heap of a worker, in megabytes. Default 1024. */
+  readonly maxHeapMb?: number
 }
 
 const MAX_WORKERS = 2
@@ -88,15 +90,17 @@ export function createPreparer(limits: PreparerLimits = {}): Preparer {
 class WorkerPreparer implements Preparer {
   readonly #maxWorkers: number
   readonly #timeoutMs: number
+  readonly #maxHeapMb: number
   readonly #lanes = new Set<ProcessLane>()
   readonly #idle: ProcessLane[] = []
   readonly #waiting: PromiseWithResolvers<ProcessLane>[] = []
   #idleTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor({ workers, partTimeoutMs }: PreparerLimits) {
+  constructor({ workers, partTimeoutMs, maxHeapMb }: PreparerLimits) {
     this.#maxWorkers = workers ?? Math.min(MAX_WORKERS, availableParallelism())
     this.#timeoutMs = partTimeoutMs ?? PART_TIMEOUT_MS
+    this.#maxHeapMb = maxHeapMb ?? MAX_HEAP_MB
   }
 
   async *prepare(input: DocumentInput, signal?: AbortSignal): AsyncGenerator<PreparedPart> {
@@ -165,7 +169,7 @@ class WorkerPreparer implements Preparer {
   #grow(): ProcessLane | undefined {
     if (this.#lanes.size >= this.#maxWorkers) return undefined
     const lane = new ProcessLane(new URL('./prepare-worker.ts', import.meta.url), {
-      maxHeapMb: MAX_HEAP_MB,
+      maxHeapMb: this.#maxHeapMb,
       maxResidentMb: MAX_RESIDENT_MB,
     })
     this.#lanes.add(lane)
