@@ -26,8 +26,8 @@ export async function* parsePdf(bytes: Uint8Array): AsyncGenerator<ParsedDocumen
     const layout = new Layout(await metaTitle(document))
     for (let first = 1; first <= document.numPages; first += PAGES_AT_ONCE) {
       const last = Math.min(document.numPages, first + PAGES_AT_ONCE - 1)
-      const pages: Line[][] = []
-      for (let page = first; page <= last; page += 1) pages.push(linesOf(await itemsOf(document, page)))
+      const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index)
+      const pages = await Promise.all(numbers.map(async (number) => linesOf(await itemsOf(document, number))))
       yield layout.part(first, pages)
     }
     if (layout.isEmpty) throw new ParseError('empty', 'its pages hold no text: perhaps they are scanned images')
