@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { deflateSync } from 'node:zlib'
 import { createPreparer, PrepareFailure } from './preparer.ts'
 import type { Preparer, PreparerLimits } from './preparer.ts'
 import { makeDocx, paragraph, skipWithoutParsers } from '#dataplane/parse/test-files.ts'
+import { makePdf } from '#dataplane/parse/test-pdf.ts'
 import { folderWith } from '#dataplane/test-agent.ts'
 
 const options = { skip: skipWithoutParsers }
@@ -17,13 +19,16 @@ function started(t: TestContext, limits?: PreparerLimits): Preparer {
   return preparer
 }
 
+/** One worker for most tests: starting it takes longer than what they give it to do. */
+const single = createPreparer({ workers: 1 })
+after(async () => await single.close())
+
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 const row = (at: number) => `person ${at},anna${at}@example.org\n`
 const table = (rows: number) => `name,mail\n${Array.from({ length: rows }, (_, at) => row(at)).join('')}`
 
-test('a document comes in parts, in order, with records and findings', options, async (t) => {
-  const preparer = started(t)
-  const parts = await Array.fromAsync(preparer.prepare({ name: 'people/staff.csv', bytes: bytesOf(table(3000)) }))
+test('a document comes in parts, in order, with records and findings', options, async () => {
+  const parts = await Array.fromAsync(single.prepare({ name: 'people/staff.csv', bytes: bytesOf(table(3000)) }))
   assert.ok(parts.length > 1)
   assert.ok(parts.every(({ title }) => title === 'staff'))
   const passages = parts.flatMap((part) => part.passages)
@@ -37,10 +42,9 @@ test('a document comes in parts, in order, with records and findings', options, 
   assert.equal(next, 3001)
 })
 
-test('a failure has a fate and a note, also after parts were given out', options, async (t) => {
-  const preparer = started(t)
+test('a failure has a fate and a note, also after parts were given out', options, async () => {
   const failure = async (name: string, text: string, fate: string, note: string) => {
-    const error: unknown = await Array.fromAsync(preparer.prepare({ name, bytes: bytesOf(text) })).catch(
+    const error: unknown = await Array.fromAsync(single.prepare({ name, bytes: bytesOf(text) })).catch(
       (thrown: unknown) => thrown,
     )
     assert.ok(error instanceof PrepareFailure, String(error))
@@ -53,8 +57,7 @@ test('a failure has a fate and a note, also after parts were given out', options
   await assert.rejects(
     async () => {
       const source = `${table(3000)}"open`
-      for await (const part of preparer.prepare({ name: 'a.csv', bytes: bytesOf(source) }))
-        parts += part.passages.length
+      for await (const part of single.prepare({ name: 'a.csv', bytes: bytesOf(source) })) parts += part.passages.length
     },
     { name: 'PrepareFailure', fate: 'corrupt', note: 'row 3001 has a quote that is never closed' },
   )
@@ -78,6 +81,12 @@ test(
       note: 'it takes more memory to read than one document may',
     })
     await fine()
+    // What a page unpacks to stands beside the heap.
+    const modest = started(t, { workers: 1, maxResidentMb: 220 })
+    const bomb = makePdf({ pages: [], deflatedPage: deflateSync(Buffer.alloc(150_000_000, ' '), { level: 1 }) })
+    assert.ok(bomb.length < 3_000_000)
+    await assert.rejects(Array.fromAsync(modest.prepare({ name: 'a.pdf', bytes: bomb })), { fate: 'too-large' })
+    assert.equal((await Array.fromAsync(modest.prepare({ name: 'a.txt', bytes: bytesOf('text') }))).length, 1)
     const hurried = started(t, { workers: 1, partTimeoutMs: 1 })
     await assert.rejects(Array.fromAsync(hurried.prepare({ name: 'a.txt', bytes: bytesOf('text') })), {
       fate: 'too-slow',
@@ -86,36 +95,34 @@ test(
   },
 )
 
-test('the work stays at most one part ahead, and ends when the reader leaves', options, async (t) => {
-  const path = join(await folderWith({ 'long.csv': table(200_000) }), 'long.csv')
-  const preparer = started(t, { workers: 1 })
-  const parts = preparer.prepare({ name: 'long.csv', path, size: 0 })
+test('the work stays at most one part ahead, and ends when the reader leaves', options, async () => {
+  const path = join(await folderWith({ 'long.csv': table(10_000) }), 'long.csv')
+  const parts = single.prepare({ name: 'long.csv', path, size: 0 })
   const first = await parts.next()
   assert.ok(first.done !== true)
   // Far more than the rest would take.
-  await setTimeout(300)
+  await setTimeout(1000)
   assert.equal(await isOpenSomewhere(path), true)
   await parts.return(undefined)
   assert.equal(await isOpenSomewhere(path), false)
-  const [again] = await Array.fromAsync(preparer.prepare({ name: 'a.txt', bytes: bytesOf('next document') }))
+  const [again] = await Array.fromAsync(single.prepare({ name: 'a.txt', bytes: bytesOf('next document') }))
   assert.equal(again?.passages[0]?.text, 'next document')
 })
 
-test('a signal ends the work, and also the wait for a worker', options, async (t) => {
-  const preparer = started(t, { workers: 1 })
+test('a signal ends the work, and also the wait for a worker', options, async () => {
   const reason = new Error('no longer wanted')
   const long = { name: 'a.csv', bytes: bytesOf(table(50_000)) }
   const aborting = new AbortController()
-  const parts = preparer.prepare(long, aborting.signal)
+  const parts = single.prepare(long, aborting.signal)
   await parts.next()
   const waiting = new AbortController()
-  const second = preparer.prepare(long, waiting.signal).next()
+  const second = single.prepare(long, waiting.signal).next()
   waiting.abort(reason)
   await assert.rejects(second, reason)
   aborting.abort(reason)
   await assert.rejects(parts.next(), reason)
-  await assert.rejects(preparer.prepare(long, aborting.signal).next(), reason)
-  assert.equal((await Array.fromAsync(preparer.prepare({ name: 'a.txt', bytes: bytesOf('x y') }))).length, 1)
+  await assert.rejects(single.prepare(long, aborting.signal).next(), reason)
+  assert.equal((await Array.fromAsync(single.prepare({ name: 'a.txt', bytes: bytesOf('x y') }))).length, 1)
 })
 
 test('two workers prepare two documents side by side; a third one waits', options, async (t) => {

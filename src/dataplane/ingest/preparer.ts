@@ -6,6 +6,7 @@ import type { Fate } from './manifest.ts'
 import type { PreparedPart } from './prepare.ts'
 import type { DocumentInput } from '#dataplane/parse/source.ts'
 import { ProcessLane, ProcessLaneError } from '#dataplane/process-lane.ts'
+import type { ProcessLaneLimits } from '#dataplane/process-lane.ts'
 
 /** The document gives no passages, or no further ones; the note says why and what to change, never what it holds. */
 export class PrepareFailure extends Error {
@@ -42,6 +43,8 @@ export interface PreparerLimits {
   readonly partTimeoutMs?: number
   /** Heap of a worker, in megabytes. Default 1024. */
   readonly maxHeapMb?: number
+  /** All the memory of a worker, in megabytes. Default 1536. */
+  readonly maxResidentMb?: number
 }
 
 const MAX_WORKERS = 2
@@ -90,17 +93,17 @@ export function createPreparer(limits: PreparerLimits = {}): Preparer {
 class WorkerPreparer implements Preparer {
   readonly #maxWorkers: number
   readonly #timeoutMs: number
-  readonly #maxHeapMb: number
+  readonly #laneLimits: ProcessLaneLimits
   readonly #lanes = new Set<ProcessLane>()
   readonly #idle: ProcessLane[] = []
   readonly #waiting: PromiseWithResolvers<ProcessLane>[] = []
   #idleTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor({ workers, partTimeoutMs, maxHeapMb }: PreparerLimits) {
+  constructor({ workers, partTimeoutMs, maxHeapMb, maxResidentMb }: PreparerLimits) {
     this.#maxWorkers = workers ?? Math.min(MAX_WORKERS, availableParallelism())
     this.#timeoutMs = partTimeoutMs ?? PART_TIMEOUT_MS
-    this.#maxHeapMb = maxHeapMb ?? MAX_HEAP_MB
+    this.#laneLimits = { maxHeapMb: maxHeapMb ?? MAX_HEAP_MB, maxResidentMb: maxResidentMb ?? MAX_RESIDENT_MB }
   }
 
   async *prepare(input: DocumentInput, signal?: AbortSignal): AsyncGenerator<PreparedPart> {
@@ -168,10 +171,7 @@ class WorkerPreparer implements Preparer {
 
   #grow(): ProcessLane | undefined {
     if (this.#lanes.size >= this.#maxWorkers) return undefined
-    const lane = new ProcessLane(new URL('./prepare-worker.ts', import.meta.url), {
-      maxHeapMb: this.#maxHeapMb,
-      maxResidentMb: MAX_RESIDENT_MB,
-    })
+    const lane = new ProcessLane(new URL('./prepare-worker.ts', import.meta.url), this.#laneLimits)
     this.#lanes.add(lane)
     return lane
   }

@@ -169,6 +169,17 @@ test('a PDF whose objects refer to themselves, or of which the pages are missing
   }
 })
 
+test('a PDF of very many objects without a table of them is read, or has a fate', options, async () => {
+  const objects = Array.from({ length: 100_000 }, (_, at) => `${at + 100} 0 obj\n<< /A [${at} 0 R] >>\nendobj\n`).join(
+    '',
+  )
+  const page = Buffer.from(makePdf({ pages: [[{ text: 'still here', x: 72, y: 700, size: 10 }]] })).toString('latin1')
+  const [before = '', after = ''] = page.split('xref\n')
+  const source = before + objects + after.slice(after.indexOf('trailer'))
+  const outcome = await parsedWhole('a.pdf', new Uint8Array(Buffer.from(source, 'latin1')))
+  assert.equal(outcome.text, 'still here\n\n')
+})
+
 test('an archive whose directory points outside is corrupt', options, async () => {
   const bytes = Buffer.from(makeDocx(paragraph('x')))
   const end = bytes.lastIndexOf('PK\x05\x06')

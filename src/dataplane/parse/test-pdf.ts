@@ -14,6 +14,8 @@ export interface PdfLine {
 export interface PdfFile {
   readonly pages: readonly (readonly PdfLine[])[]
   readonly title?: string
+  /** Contents of one more page, deflated already: for what only an attacker writes. */
+  readonly deflatedPage?: Buffer
   /** Entries of the trailer beside Root, Size and Info, such as an Encrypt dictionary. */
   readonly trailer?: string
 }
@@ -22,15 +24,16 @@ export interface PdfFile {
 const MAPPED_SHIFT = 0x1000
 
 /** A PDF 1.7 with compressed page contents and a plain cross-reference table. */
-export function makePdf({ pages, title, trailer = '' }: PdfFile): Uint8Array<ArrayBuffer> {
+export function makePdf({ pages, title, deflatedPage, trailer = '' }: PdfFile): Uint8Array<ArrayBuffer> {
   const objects: Buffer[] = []
   const add = (body: string | Buffer): number =>
     objects.push(Buffer.isBuffer(body) ? body : Buffer.from(body, 'latin1'))
   const fonts = addFonts(add)
   const treeId = objects.length + 1
   add('')
-  const pageIds = pages.map((lines) => {
-    const contents = add(stream(deflateSync(contentsOf(lines)), '/Filter /FlateDecode'))
+  const deflated = [...pages.map((lines) => deflateSync(contentsOf(lines))), deflatedPage ?? []].flat()
+  const pageIds = deflated.map((bytes) => {
+    const contents = add(stream(bytes, '/Filter /FlateDecode'))
     return add(
       `<< /Type /Page /Parent ${treeId} 0 R /MediaBox [0 0 612 792] /Contents ${contents} 0 R /Resources << /Font << ${fonts} >> >> >>`,
     )

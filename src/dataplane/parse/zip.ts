@@ -111,11 +111,16 @@ async function readEntry(source: ByteSource, entry: ZipEntry, room: number): Pro
     throw new ParseError('corrupt', 'an entry is packed in a way that office files do not use')
   try {
     // The declared size may lie: the bound holds for what really comes out.
-    return await inflate(packed, { maxOutputLength: room })
+    return await inflate(packed, { maxOutputLength: room, chunkSize: chunkBytes(entry.bytes) })
   } catch (error) {
     const isBomb = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
     throw isBomb ? bomb() : broken(error)
   }
+}
+
+/** One step of inflating: each costs a turn of the event loop, so that large entries take large ones. */
+function chunkBytes(declaredBytes: number): number {
+  return Math.min(4 * 1024 * 1024, Math.max(16 * 1024, declaredBytes))
 }
 
 function viewOf(bytes: Uint8Array): DataView {
