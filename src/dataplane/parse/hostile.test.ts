@@ -17,6 +17,8 @@ test('an office file that unpacks to far more than it is, is too large, whatever
   const expected = { fate: 'too-large', message: 'its contents unpack to more than a document may hold' }
   await assert.rejects(parsedWhole('a.docx', bomb), expected)
   await assert.rejects(parsedWhole('a.docx', makeDocx(paragraph('x'), files, { 'word/styles.xml': 1000 })), expected)
+  const boast = makeDocx(paragraph('x'), { 'word/styles.xml': '<x/>' }, { 'word/styles.xml': 200 * MB })
+  await assert.rejects(parsedWhole('a.docx', boast), expected)
 })
 
 test('many entries that are bombs together are too large', options, async () => {
@@ -74,6 +76,9 @@ test('JSON that is nested to exhaust a stack is corrupt', options, async () => {
   ]) {
     await assert.rejects(parsedWhole('a.json', source), { fate: 'corrupt' }, source.slice(0, 10))
   }
+  await assert.rejects(parsedWhole('a.json', `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`), {
+    message: 'it is nested deeper than 100 levels',
+  })
   const lines = await parsedWhole('a.jsonl', `{"a":1}\n{"a":${'['.repeat(50_000)}\n`)
   assert.match(lines.text, /^a: 1\n/)
 })

@@ -100,7 +100,7 @@ function entriesOf(directory: Uint8Array, count: number): Map<string, ZipEntry> 
 }
 
 async function readEntry(source: ByteSource, entry: ZipEntry, room: number): Promise<Uint8Array> {
-  if (entry.bytes > room) throw bomb()
+  if (Math.max(entry.bytes, entry.compressedBytes) > room) throw bomb()
   const local = viewOf(await source.read(entry.at, entry.at + LOCAL_RECORD_BYTES))
   if (local.byteLength < LOCAL_RECORD_BYTES || local.getUint32(0, true) !== LOCAL_RECORD) throw broken()
   const start = entry.at + LOCAL_RECORD_BYTES + local.getUint16(26, true) + local.getUint16(28, true)
