@@ -57,6 +57,11 @@ export function pinSelf(): void {
   spawnSync('taskset', ['-acp', String(OTHER_CORE), String(process.pid)], { stdio: 'ignore' })
 }
 
+/** Lets this process and those it starts from now on use every core. */
+export function unpinSelf(): void {
+  spawnSync('taskset', ['-acp', `0-${cpus().length - 1}`, String(process.pid)], { stdio: 'ignore' })
+}
+
 /** Linux counts processor time in hundredths of a second. */
 const TICK_MS = 10
 

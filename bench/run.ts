@@ -5,6 +5,7 @@ import { type Child, ROOT, startChild } from './child.ts'
 import { runDialects } from './dialects.ts'
 import { runGuard } from './guard.ts'
 import { FULL_PLAN, type JourneyPlan, type Numbers, QUICK_PLAN, measureSide } from './journey.ts'
+import { runIngestParse } from './ingest-parse.ts'
 import { runLoad } from './load.ts'
 import { OTHER_CORE, machineFacts, pinSelf, untilQuiet } from './machine.ts'
 import { runMicro } from './micro.ts'
@@ -73,6 +74,10 @@ export async function runBench(options: BenchOptions): Promise<void> {
           sections.push(...(await runRouter(part, surroundings, choice.quick)))
         },
       )
+    }
+    if (choice.parts.has('ingest-parse')) {
+      await quiet(choice, 'parsing of documents')
+      sections.push(await runIngestParse(choice.quick))
     }
     if (choice.parts.has('guard')) sections.push(await runGuard(choice.data))
     const journey = choice.parts.has('journey') ? await runJourney(choice, workFolder, machine.isPinned) : undefined

@@ -25,15 +25,29 @@ export function factPassages({ rows, items }: Pick<ContextAnswer, 'rows' | 'item
 }
 
 function passagesOf(name: string, lines: readonly string[]): Passage[] {
-  const texts: { text: string; record: number }[] = []
+  const texts: { text: string; record: number; lastRecord: number }[] = []
   for (const [at, line] of lines.entries()) {
     const last = texts.at(-1)
-    if (last !== undefined && last.text.length + line.length < PASSAGE_CHARS) last.text += `\n${line}`
-    else texts.push({ text: line, record: at + 1 })
+    if (last !== undefined && last.text.length + line.length < PASSAGE_CHARS) {
+      last.text += `\n${line}`
+      last.lastRecord = at + 1
+    } else {
+      texts.push({ text: line, record: at + 1, lastRecord: at + 1 })
+    }
   }
-  return texts.map(({ text, record }) => ({
+  return texts.map(({ text, record, lastRecord }) => ({
     text,
-    source: { collection: name, document: name, title: '', heading: '', page: 0, record, start: 0, end: text.length },
+    source: {
+      collection: name,
+      document: name,
+      title: '',
+      heading: '',
+      page: 0,
+      record,
+      lastRecord,
+      start: 0,
+      end: text.length,
+    },
     score: 0,
     tokens: Math.ceil(text.length / 4),
     // No version of any rules: it has still to be screened.

@@ -168,6 +168,7 @@ const Answer = z.object({
         heading: z.string(),
         page: z.number(),
         record: z.number(),
+        lastRecord: z.number(),
         start: z.number(),
         end: z.number(),
       }),

@@ -55,6 +55,8 @@ export interface Source {
   readonly page: number
   /** First row or record, from 1, for documents that are made of them; 0 otherwise. */
   readonly record: number
+  /** Last row or record, likewise. */
+  readonly lastRecord: number
   /** UTF-16 offsets in the document's extracted text. */
   readonly start: number
   readonly end: number

@@ -130,10 +130,10 @@ function answerWith(
 }
 
 function toPassage({ collection, passage, score }: Candidate): Passage {
-  const { document, title, heading, page, record, start, end, text, rules, findings } = passage
+  const { document, title, heading, page, record, lastRecord, start, end, text, rules, findings } = passage
   return {
     text,
-    source: { collection, document, title, heading, page, record, start, end },
+    source: { collection, document, title, heading, page, record, lastRecord, start, end },
     score: Math.round(score * 1e6) / 1e6,
     tokens: Math.ceil(text.length / 4),
     screened: { rules, findings: FindingsJson.parse(findings) },

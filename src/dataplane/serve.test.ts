@@ -159,6 +159,7 @@ test('an answer has the passage, its source, a receipt and spans', { skip: skipW
     heading: 'Wind',
     page: 0,
     record: 0,
+    lastRecord: 0,
     start: 0,
     end: 41,
   })

@@ -160,6 +160,7 @@ function passage(text: string, rules: string, findings: Passage['screened']['fin
     heading: 'H',
     page: 2,
     record: 0,
+    lastRecord: 0,
     start: 0,
     end: text.length,
   }

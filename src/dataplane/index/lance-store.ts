@@ -23,6 +23,7 @@ const COLUMNS = [
   'heading',
   'page',
   'record',
+  'lastRecord',
   'start',
   'end',
   'text',
@@ -57,6 +58,7 @@ const Row = z.object({
   heading: z.string(),
   page: z.number(),
   record: z.number(),
+  lastRecord: z.number(),
   start: z.number(),
   end: z.number(),
   text: z.string(),
@@ -226,7 +228,7 @@ async function createTable(database: Awaited<ReturnType<typeof connect>>, dimens
   const texts = ['id', 'documentId', 'document', 'title', 'heading', 'text', 'search', 'access', 'findings', 'rules']
   const schema = new arrow.Schema([
     ...[...texts, 'generation'].map(utf8),
-    ...['page', 'record', 'start', 'end'].map(int32),
+    ...['page', 'record', 'lastRecord', 'start', 'end'].map(int32),
     new arrow.Field('vector', new arrow.FixedSizeList(dimensions, item), false),
   ])
   const created = await database.createEmptyTable(TABLE, schema)

@@ -28,6 +28,7 @@ const COLUMNS = [
   'heading',
   'page',
   'record',
+  'lastRecord',
   'start',
   'end',
   'text',
@@ -43,6 +44,7 @@ const Row = z.object({
   heading: z.string(),
   page: z.number(),
   record: z.number(),
+  lastRecord: z.number(),
   start: z.number(),
   end: z.number(),
   text: z.string(),
@@ -68,7 +70,7 @@ export function pgVectorEngine({ run, schema, close }: PgVectorOptions): IndexEn
       await run(`CREATE SCHEMA IF NOT EXISTS "${schema}"`)
       await run(`CREATE TABLE IF NOT EXISTS ${table} (
         id text PRIMARY KEY, document_id text NOT NULL, document text NOT NULL, title text NOT NULL,
-        heading text NOT NULL, page integer NOT NULL, record integer NOT NULL, "start" integer NOT NULL,
+        heading text NOT NULL, page integer NOT NULL, record integer NOT NULL, "lastRecord" integer NOT NULL, "start" integer NOT NULL,
         "end" integer NOT NULL, "text" text NOT NULL, access text NOT NULL, findings text NOT NULL, rules text NOT NULL,
         generation text NOT NULL, vector vector(${dimensions}) NOT NULL,
         search tsvector GENERATED ALWAYS AS

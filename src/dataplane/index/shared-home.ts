@@ -91,13 +91,12 @@ class S3Home implements SharedHome {
     }, BEAT_MS).unref()
     try {
       await this.pull(manifest)
-      try {
-        return await work()
-      } finally {
-        // What is in the index twice is the same twice; a manifest that two wrote would be half of each.
-        if (lost !== undefined) throw new LockedError('another agent took the lease while this one was at work')
-        await this.#push(manifest)
-      }
+      const [outcome] = await Promise.allSettled([work()])
+      // What is in the index twice is the same twice; a manifest that two wrote would be half of each.
+      if (lost !== undefined) throw new LockedError('another agent took the lease while this one was at work')
+      await this.#push(manifest)
+      if (outcome.status === 'fulfilled') return outcome.value
+      throw outcome.reason instanceof Error ? outcome.reason : new Error('the work failed', { cause: outcome.reason })
     } finally {
       clearInterval(beat)
       await this.#release(etag)

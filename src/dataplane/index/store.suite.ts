@@ -24,6 +24,7 @@ function passage(
     heading: '',
     page: 1,
     record: 0,
+    lastRecord: 0,
     start,
     end: start + text.length,
     text,
@@ -68,7 +69,7 @@ export function indexStoreSuite(
   it('what is written comes back as it was, in order of its place', async () => {
     const all = [
       passage(HOSTILE, 40, 'second'),
-      passage(HOSTILE, 0, 'first', { heading: 'H › I', record: 7, findings: '[{"a":"\'"}]' }),
+      passage(HOSTILE, 0, 'first', { heading: 'H › I', record: 7, lastRecord: 9, findings: '[{"a":"\'"}]' }),
     ]
     await store.replace([{ document: HOSTILE, passages: all }], true)
     const [first, second] = (await Array.fromAsync(store.read(HOSTILE))).flat()

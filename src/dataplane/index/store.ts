@@ -9,6 +9,8 @@ export interface StoredPassage {
   readonly page: number
   /** First record (row, line of JSON) of the passage, from 1; 0 for documents that are not made of records. */
   readonly record: number
+  /** Last record of the passage, from 1; 0 likewise. */
+  readonly lastRecord: number
   /** UTF-16 offsets in the document's extracted text. */
   readonly start: number
   readonly end: number

@@ -10,7 +10,8 @@ import { SourceError } from '#dataplane/sources/source.ts'
 import type { OpenedObject, SourceObject } from '#dataplane/sources/source.ts'
 import type { Fate, ManifestEntry } from './manifest.ts'
 import { PrepareFailure } from './preparer.ts'
-import type { PreparedPart, Preparer } from './preparer.ts'
+import type { PreparedPart } from './prepare.ts'
+import type { Preparer } from './preparer.ts'
 import type { IndexWriter } from './writer.ts'
 
 /** What ingest works with. */

@@ -44,7 +44,7 @@ export function parseHtml(source: string): ParsedDocument {
   }
   const { text, headings } = out.finish()
   const first = headings.find((heading) => heading.level === 1)
-  return { title: title || (first?.title ?? ''), text, headings, pages: [] }
+  return { title: title || (first?.title ?? ''), text, headings, pages: [], records: [] }
 }
 
 /** Collects text with its white space collapsed, and the headings in it. */

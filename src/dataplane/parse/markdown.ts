@@ -1,4 +1,5 @@
 import type { Heading, ParsedDocument } from './parsed.ts'
+import { textParts } from './plain.ts'
 
 /**
  * Markdown stays as written (a model reads it well, and offsets then point into the file itself);
@@ -6,9 +7,23 @@ import type { Heading, ParsedDocument } from './parsed.ts'
  */
 export function parseMarkdown(source: string): ParsedDocument {
   const { text, title } = withoutFrontMatter(source)
-  const headings = findHeadings(text)
+  return document(text, title, findHeadings(text, '').headings)
+}
+
+/** As `parseMarkdown`, in parts: a fence that one part opens the next one closes. */
+export async function* parseMarkdownParts(source: AsyncIterable<string>): AsyncGenerator<ParsedDocument> {
+  let fence: string | undefined
+  for await (const part of textParts(source)) {
+    const { text, title } = fence === undefined ? withoutFrontMatter(part) : { text: part, title: '' }
+    const found = findHeadings(text, fence ?? '')
+    fence = found.fence
+    yield document(text, title, found.headings)
+  }
+}
+
+function document(text: string, title: string, headings: readonly Heading[]): ParsedDocument {
   const first = headings.find((heading) => heading.level === 1)
-  return { title: title === '' ? (first?.title ?? '') : title, text, headings, pages: [] }
+  return { title: title === '' ? (first?.title ?? '') : title, text, headings, pages: [], records: [] }
 }
 
 const FRONT_MATTER = /^---[ \t]*\r?\n([\s\S]*?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)/
@@ -26,9 +41,10 @@ const ATX = /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/
 const SETEXT = /^ {0,3}(=+|-+)[ \t]*$/
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
 
-function findHeadings(text: string): Heading[] {
+/** `fence` is the mark of the code that is open at the start, and then at the end. */
+function findHeadings(text: string, openFence: string): { readonly headings: Heading[]; readonly fence: string } {
   const headings: Heading[] = []
-  let fence = ''
+  let fence = openFence
   let previous = { line: '', start: 0 }
   for (const { line, start } of lines(text)) {
     const marker = FENCE.exec(line)?.[1] ?? ''
@@ -42,7 +58,7 @@ function findHeadings(text: string): Heading[] {
     }
     previous = { line: fence === '' && marker === '' ? line : '', start }
   }
-  return headings
+  return { headings, fence }
 }
 
 function headingAt(line: string, start: number, previous: { line: string; start: number }): Heading | undefined {
@@ -63,9 +79,13 @@ function headingAt(line: string, start: number, previous: { line: string; start:
   }
 }
 
+/** A longer line is no title, and looking for links in it takes a time that grows with its square. */
+const MAX_TITLE_CHARS = 1000
+
 /** A heading without the marks that only a renderer needs. */
 function plainTitle(raw: string): string {
   return raw
+    .slice(0, MAX_TITLE_CHARS)
     .trim()
     .replace(/(?:^|[ \t])#+$/, '')
     .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')

@@ -87,9 +87,9 @@ test('a broken PDF is corrupt, whatever it holds', async (t) => {
     () => false,
   )
   if (!isInstalled) return t.skip('unpdf is not installed')
-  for (const contents of ['', 'no pdf', '%PDF-1.7\n%%EOF']) {
+  for (const contents of ['no pdf', '%PDF-1.7\n%%EOF']) {
     await assert.rejects(
-      parse('.pdf', new TextEncoder().encode(contents)),
+      Array.fromAsync(parse({ name: 'a.pdf', bytes: new TextEncoder().encode(contents) })),
       (error) => error instanceof ParseError && error.fate === 'corrupt',
     )
   }

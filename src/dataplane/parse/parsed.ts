@@ -1,12 +1,17 @@
-/** What every parser makes of a file. Offsets are UTF-16 code units in `text`. */
+/**
+ * What every parser makes of a file, or of one part of it: the texts of the parts, one after the other, are the
+ * text of the document. Offsets are UTF-16 code units in `text`.
+ */
 export interface ParsedDocument {
-  /** The document's own title, or empty. */
+  /** The document's own title, or empty; that of the first part counts. */
   readonly title: string
   readonly text: string
   /** In order; `start` to `end` is the heading's whole line in `text`. */
   readonly headings: readonly Heading[]
-  /** Where each page starts, in order; empty for documents without pages. */
+  /** Where each page starts, in order; empty for documents without pages, and where the last part's page goes on. */
   readonly pages: readonly PageStart[]
+  /** Where each record starts, in order; empty for documents without records. */
+  readonly records: readonly RecordStart[]
 }
 
 export interface Heading {
@@ -18,15 +23,21 @@ export interface Heading {
 }
 
 export interface PageStart {
-  /** From 1. */
+  /** From 1: the page, the slide of a presentation, the sheet of a workbook. */
   readonly page: number
   readonly start: number
 }
 
-/** Why a file gave no text. */
-export type ParseFailure = 'corrupt' | 'encrypted' | 'unsupported'
+export interface RecordStart {
+  /** From 1: the data row of a table without its header, the element of an array, the line of JSON Lines; in a workbook the row as the program numbers it. */
+  readonly record: number
+  readonly start: number
+}
 
-/** A file that can not be read as what its name says. The message never carries its contents. */
+/** Why a file gave no text. */
+export type ParseFailure = 'corrupt' | 'encrypted' | 'unsupported' | 'too-large' | 'empty' | 'unreadable'
+
+/** A file that can not be read as what it is. The message never carries its contents. */
 export class ParseError extends Error {
   readonly fate: ParseFailure
 

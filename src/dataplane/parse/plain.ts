@@ -1,9 +1,39 @@
 import { ParseError } from './parsed.ts'
 import type { ParsedDocument } from './parsed.ts'
+import { PART_CHARS } from './part-builder.ts'
 
 /** Plain text as it is: no headings, no pages. */
 export function parsePlain(source: string): ParsedDocument {
-  return { title: '', text: source, headings: [], pages: [] }
+  return { title: '', text: source, headings: [], pages: [], records: [] }
+}
+
+/** Text, logs and the like in parts that end at a blank line where there is one, else at a line, else at a blank. */
+export async function* parsePlainParts(text: AsyncIterable<string>): AsyncGenerator<ParsedDocument> {
+  for await (const part of textParts(text)) yield parsePlain(part)
+}
+
+/** Cuts a stream of text into parts of about `PART_CHARS` characters. */
+export async function* textParts(text: AsyncIterable<string>): AsyncGenerator<string> {
+  let waiting = ''
+  for await (const block of text) {
+    waiting += block
+    while (waiting.length > PART_CHARS) {
+      const end = cutAt(waiting)
+      yield waiting.slice(0, end)
+      waiting = waiting.slice(end)
+    }
+  }
+  if (waiting !== '') yield waiting
+}
+
+/** A cut is looked for in the second half of the part. */
+function cutAt(text: string): number {
+  for (const mark of ['\n\n', '\n', ' ']) {
+    const at = text.lastIndexOf(mark, PART_CHARS - mark.length)
+    if (at > PART_CHARS / 2) return at + mark.length
+  }
+  const code = text.charCodeAt(PART_CHARS)
+  return code >= 0xdc00 && code <= 0xdfff ? PART_CHARS - 1 : PART_CHARS
 }
 
 /**

@@ -68,6 +68,7 @@ function joined(a: PassageWithVector, b: PassageWithVector, better: PassageWithV
     ...a,
     heading: a.heading === b.heading ? a.heading : better.heading,
     end: b.end,
+    lastRecord: b.lastRecord,
     text: a.text + between + b.text,
     findings: JSON.stringify(findings),
   }

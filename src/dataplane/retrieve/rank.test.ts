@@ -9,6 +9,7 @@ function passage(document: string, start: number, text: string, vector: readonly
     heading: '',
     page: 0,
     record: 0,
+    lastRecord: 0,
     access: 'open',
     findings: '[]',
     rules: '1',

@@ -1,4 +1,4 @@
-import type { DocumentInput } from '#dataplane/parse/input.ts'
+import type { DocumentInput } from '#dataplane/parse/source.ts'
 
 /** An object that may become a document, as a listing or an event names it. */
 export interface SourceObject {

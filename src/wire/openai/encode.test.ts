@@ -14,6 +14,7 @@ const SOURCE = {
   heading: '',
   page: 0,
   record: 0,
+  lastRecord: 0,
   start: 0,
   end: 9,
 }
