@@ -11,6 +11,8 @@ export interface ReadyDocument extends DocumentPassages {
 const PASSAGES_AT_ONCE = 512
 /** Documents without many passages are not kept waiting for more. */
 const DOCUMENTS_AT_ONCE = 128
+/** What waits longer is written: a kill costs no more work than this. */
+const WAIT_MS = 1000
 /** Passages written between two compactions while an ingest goes on. */
 const COMPACT_PASSAGES = 50_000
 
@@ -23,6 +25,7 @@ export class IndexWriter {
   readonly #done: (document: string, entry: ManifestEntry) => void
   #waiting: ReadyDocument[] = []
   #passages = 0
+  #waitingSinceMs = 0
   #sinceCompaction = 0
   #writing: Promise<void> = Promise.resolve()
 
@@ -33,9 +36,11 @@ export class IndexWriter {
 
   /** Takes a document whose passages go in together. Waits while the write before it is under way. */
   async add(document: ReadyDocument): Promise<void> {
+    if (this.#waiting.length === 0) this.#waitingSinceMs = performance.now()
     this.#waiting.push(document)
     this.#passages += document.passages.length
-    if (this.#passages >= PASSAGES_AT_ONCE || this.#waiting.length >= DOCUMENTS_AT_ONCE) await this.flush()
+    const isOld = performance.now() - this.#waitingSinceMs > WAIT_MS
+    if (isOld || this.#passages >= PASSAGES_AT_ONCE || this.#waiting.length >= DOCUMENTS_AT_ONCE) await this.flush()
   }
 
   /** Begins a document that is written in several steps. */

@@ -9,14 +9,12 @@ import type { ParsedDocument } from './parsed.ts'
 import { parsePdf } from './pdf.ts'
 import { decodeText, parsePlainParts } from './plain.ts'
 import { parsePptx } from './pptx.ts'
-import { EXTENSIONS, sniff } from './sniff.ts'
+import { sniff } from './sniff.ts'
 import type { Sniffed } from './sniff.ts'
 import { openSource } from './source.ts'
 import type { ByteSource, DocumentInput } from './source.ts'
 import { readText } from './text-stream.ts'
 import { parseXlsx } from './xlsx.ts'
-
-export { EXTENSIONS }
 
 /** Changes with every change of a parser or of the splitter: documents parsed by another version are parsed again. */
 export const PARSER_VERSION = '2'

@@ -58,9 +58,6 @@ const BY_EXTENSION: Readonly<Record<string, Format>> = {
   '.sql': 'text',
 }
 
-/** Endings of names that are worth opening: what has a parser, and what deserves to be told why it has none. */
-export const EXTENSIONS: ReadonlySet<string> = new Set([...Object.keys(BY_EXTENSION), '.doc', '.xls', '.ppt', '.rtf'])
-
 const BY_CONTENT_TYPE: Readonly<Record<string, Format>> = {
   'text/html': 'html',
   'application/xhtml+xml': 'html',
