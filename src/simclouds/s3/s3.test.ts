@@ -396,6 +396,22 @@ test('an upload with a full-object checksum, a part that is too small, and one t
       400,
       /expected checksum Type: crc64nvme, actual checksum Type: sha1/,
     )
+    const late = await start('k')
+    const part1 = await part('k', late, 1, Buffer.from('late'))
+    const finish = (more: Partial<CompleteMultipartUploadCommand['input']>) =>
+      client.send(
+        new CompleteMultipartUploadCommand({
+          Bucket,
+          Key: 'k',
+          UploadId: late,
+          MultipartUpload: { Parts: [part1] },
+          ...more,
+        }),
+      )
+    await refused(finish({ IfNoneMatch: '*' }), 'PreconditionFailed', 412)
+    await refused(finish({ ChecksumCRC64NVME: 'AAAAAAAAAAA=' }), 'BadDigest', 400)
+    await finish({})
+    assert.equal(await text('k'), 'late')
     await client.send(new AbortMultipartUploadCommand({ Bucket, Key: 'small', UploadId: again }))
     await refused(client.send(complete), 'NoSuchUpload', 404)
     const odd = new CreateMultipartUploadCommand({
@@ -501,7 +517,7 @@ test('buckets come and go', () =>
     const listed = await client.send(new ListBucketsCommand({}))
     assert.deepEqual(
       listed.Buckets?.map(({ Name }) => Name),
-      [Bucket, 'second'],
+      [Bucket, 'second', 'simulated-athena-results'],
     )
     assert.equal((await client.send(new HeadBucketCommand({ Bucket }))).BucketRegion, 'us-east-1')
     await client.send(new GetBucketLocationCommand({ Bucket }))
