@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AthenaClient, GetQueryExecutionCommand, StartQueryExecutionCommand } from '@aws-sdk/client-athena'
+import { BedrockRuntimeClient, InvokeModelCommand } from '@aws-sdk/client-bedrock-runtime'
 import { GetDatabasesCommand, GlueClient } from '@aws-sdk/client-glue'
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { clientSettings, refused, withAws } from './aws.suite.ts'
+import { clientSettings, http1Settings, refused, withAws } from './aws.suite.ts'
 import { withClouds } from './client.suite.ts'
 import { startAws } from './start-aws.ts'
 
@@ -26,9 +28,29 @@ test('a region, a key, a distance and temporary credentials', () =>
     { region: 'eu-west-1', accessKeyId: 'AKIAOWN', secretAccessKey: 'own', latencyMs: 40 },
   ))
 
+test('a session that a policy narrows gets into Bedrock only', () =>
+  withAws(async (aws) => {
+    const Statement = [{ Effect: 'Allow', Action: 'bedrock:*', Resource: '*' }]
+    const credentials = aws.issueSession(60, JSON.stringify({ Version: '2012-10-17', Statement }))
+    const s3 = new S3Client({ ...clientSettings(aws, 's3'), credentials, forcePathStyle: true })
+    await refused(s3.send(new ListBucketsCommand({})), 'AccessDenied', 403)
+    const glue = new GlueClient({ ...clientSettings(aws, 'glue'), credentials })
+    await refused(glue.send(new GetDatabasesCommand({})), 'AccessDeniedException', 400)
+    const bedrock = new BedrockRuntimeClient({
+      ...http1Settings(aws, 'bedrock'),
+      credentials,
+      authSchemePreference: ['sigv4'],
+    })
+    const body = JSON.stringify({ inputText: 'hello' })
+    await bedrock.send(new InvokeModelCommand({ modelId: 'amazon.titan-embed-text-v2:0', body }))
+    assert.throws(() => aws.issueSession(60, '{}'), TypeError)
+    for (const client of [s3, glue, bedrock]) client.destroy()
+  }))
+
 test('after close nothing listens, and nothing runs on', async () => {
   const aws = await startAws({ athena: { runMs: 60_000 } })
-  aws.jobs.onJob('long', { runMs: 60_000, run: () => assert.fail('a job ran on') })
+  let ran = false
+  aws.jobs.onJob('long', { runMs: 300, run: () => void (ran = true) })
   aws.jobs.start('long', {})
   const client = new AthenaClient(clientSettings(aws, 'athena'))
   await client.send(new StartQueryExecutionCommand({ QueryString: 'SELECT 1' }))
@@ -39,6 +61,8 @@ test('after close nothing listens, and nothing runs on', async () => {
     code: 'ECONNREFUSED',
   })
   client.destroy()
+  await sleep(400)
+  assert.equal(ran, false)
 })
 
 test('the simulated clouds have the same services, with one account for all', () =>

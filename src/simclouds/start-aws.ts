@@ -1,6 +1,6 @@
 import { type Server, createServer } from 'node:http'
 import type { Place } from '#contract/place.ts'
-import { AwsSessions, type AwsSession } from './aws-sessions.ts'
+import { AwsSessions, type AwsSession, readPolicy } from './aws-sessions.ts'
 import { bedrock } from './bedrock.ts'
 import { dataServices } from './data-services.ts'
 import { FaultBook } from './faults.ts'
@@ -55,8 +55,11 @@ export interface RunningAws {
    * @throws when there is no such bucket or queue.
    */
   notify(bucket: string, queue: string, filter?: NotificationFilter): NotificationSwitches
-  /** Temporary credentials that every service accepts, for so many seconds. */
-  issueSession(lifetimeS: number): AwsSession
+  /**
+   * Temporary credentials that every service accepts, for so many seconds; with a policy, Bedrock alone and as it says.
+   * @throws {TypeError} when the policy is none.
+   */
+  issueSession(lifetimeS: number, policy?: string): AwsSession
   /** Cuts every connection and stops listening. */
   close(): Promise<void>
 }
@@ -109,7 +112,11 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
       const queue = queues.byName(queueName)
       return notify(store.bucket(bucket), region, (body) => void queue.send(body), filter)
     },
-    issueSession: (lifetimeS) => sessions.issue(lifetimeS, undefined),
+    issueSession: (lifetimeS, policyText) => {
+      const policy = policyText === undefined ? undefined : readPolicy(policyText)
+      if (policyText !== undefined && policy === undefined) throw new TypeError('the text is no policy of IAM')
+      return sessions.issue(lifetimeS, policy)
+    },
     close: async () => {
       await closeAll(servers)
       await data.close()

@@ -3,7 +3,7 @@ import type { Place } from '#contract/place.ts'
 import { type AwsAccount, type AwsJsonApi, type Operation, awsJsonFault, awsJsonReply } from '#simclouds/aws-json.ts'
 import type { Service } from '#simclouds/service.ts'
 import { describeExecution } from './execution.ts'
-import { type QueryExecutions, invalid, tooManyRequests } from './executions.ts'
+import { type QueryExecutions, invalidRequest, tooManyRequests } from './executions.ts'
 
 const MAX_ROWS = 1_000
 /** As bytes of UTF-8 (Amazon Athena API Reference, StartQueryExecution). */
@@ -58,7 +58,7 @@ export function athena(place: Place, account: AwsAccount, executions: QueryExecu
     version: '1.1',
     signingName: 'athena',
     operations: operationsOf(executions),
-    invalid,
+    invalid: invalidRequest,
   }
   return {
     name: 'athena',
@@ -86,14 +86,14 @@ function start(executions: QueryExecutions, input: z.infer<typeof Start>): Promi
   const { WorkGroup = 'primary', QueryExecutionContext: context, ResultReuseConfiguration: reuse } = input
   const group = executions.workGroup(WorkGroup)
   if (context?.Catalog !== undefined && context.Catalog.toLowerCase() !== 'awsdatacatalog')
-    throw invalid(`Catalog ${context.Catalog} does not exist`)
+    throw invalidRequest(`Catalog ${context.Catalog} does not exist`)
   const asked = input.ResultConfiguration?.OutputLocation
   const location = group.isEnforced === true ? group.outputLocation : (asked ?? group.outputLocation)
   if (location === undefined)
-    throw invalid(
+    throw invalidRequest(
       'No output location provided. An output location is required either through the Workgroup result configuration setting or as an API input.',
     )
-  if (!/^s3:\/\/[^/]+\//.test(`${location}/`)) throw invalid('outputLocation is not a valid S3 path.')
+  if (!/^s3:\/\/[^/]+\//.test(`${location}/`)) throw invalidRequest('outputLocation is not a valid S3 path.')
   const byAge = reuse?.ResultReuseByAgeConfiguration
   return executions.start(
     {
@@ -110,8 +110,9 @@ function start(executions: QueryExecutions, input: z.infer<typeof Start>): Promi
 
 function results(executions: QueryExecutions, input: z.infer<typeof GetResults>): unknown {
   const { state, result } = executions.get(input.QueryExecutionId)
-  if (state === 'QUEUED' || state === 'RUNNING') throw invalid(`Query has not yet finished. Current state: ${state}`)
-  if (result === undefined) throw invalid(`Query did not finish successfully. Final query state: ${state}`)
+  if (state === 'QUEUED' || state === 'RUNNING')
+    throw invalidRequest(`Query has not yet finished. Current state: ${state}`)
+  if (result === undefined) throw invalidRequest(`Query did not finish successfully. Final query state: ${state}`)
   const { columns, rows } = result
   // The names of the columns are the first row, and count against the page as any other.
   const all = [columns.map(({ Name }) => Name), ...rows]
@@ -131,6 +132,6 @@ function results(executions: QueryExecutions, input: z.infer<typeof GetResults>)
 function startOf(token: string | undefined): number {
   if (token === undefined) return 0
   const at = /^row (\d+)$/.exec(Buffer.from(token, 'base64url').toString('utf8'))?.[1]
-  if (at === undefined) throw invalid('Invalid next token.')
+  if (at === undefined) throw invalidRequest('Invalid next token.')
   return Number(at)
 }

@@ -35,14 +35,14 @@ export class QueryExecutions {
   workGroup(name: string): AthenaWorkGroup {
     const { workGroups } = this.#options
     const group = Object.hasOwn(workGroups, name) ? workGroups[name] : undefined
-    if (group === undefined) throw invalid(`WorkGroup ${name} is not found.`)
+    if (group === undefined) throw invalidRequest(`WorkGroup ${name} is not found.`)
     return group
   }
 
   /** @throws {AwsProblem} InvalidRequestException. */
   get(id: string): QueryExecution {
     const execution = this.#executions.get(id)
-    if (execution === undefined) throw invalid(`QueryExecution ${id} was not found`)
+    if (execution === undefined) throw invalidRequest(`QueryExecution ${id} was not found`)
     return execution
   }
 
@@ -53,7 +53,7 @@ export class QueryExecutions {
   start(request: QueryRequest, token: string | undefined): Promise<string> {
     const known = token === undefined ? undefined : this.#tokens.get(token)
     const asked = JSON.stringify(request)
-    if (known !== undefined && known.request !== asked) throw invalid('Idempotent parameters do not match')
+    if (known !== undefined && known.request !== asked) throw invalidRequest('Idempotent parameters do not match')
     if (known !== undefined) return known.id
     const id = this.#begin(request)
     if (token !== undefined) {
@@ -183,7 +183,7 @@ export function tooManyRequests(): AwsProblem {
 }
 
 /** An InvalidRequestException. */
-export function invalid(message: string): AwsProblem {
+export function invalidRequest(message: string): AwsProblem {
   return new AwsProblem('InvalidRequestException', message, { members: { AthenaErrorCode: 'INVALID_INPUT' } })
 }
 

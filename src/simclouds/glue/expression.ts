@@ -23,7 +23,7 @@ function tokensOf(text: string): readonly string[] {
   TOKEN.lastIndex = 0
   while (text.slice(TOKEN.lastIndex).trim() !== '') {
     const found = TOKEN.exec(text)
-    if (found === null) throw invalid(text)
+    if (found === null) throw unsupported(text)
     tokens.push(found[0].trim())
   }
   return tokens
@@ -43,7 +43,7 @@ class Parser {
 
   read(): Test {
     const test = this.#or()
-    if (this.#at < this.#tokens.length) throw invalid(this.#text)
+    if (this.#at < this.#tokens.length) throw unsupported(this.#text)
     return test
   }
 
@@ -94,7 +94,7 @@ class Parser {
       return (row) => valueOf(row) >= low && valueOf(row) <= high
     }
     const compare = COMPARISONS[this.#tokens[this.#at] ?? '']
-    if (compare === undefined) throw invalid(this.#text)
+    if (compare === undefined) throw unsupported(this.#text)
     this.#at += 1
     const right = literal()
     return (row) => compare(valueOf(row), right)
@@ -111,14 +111,14 @@ class Parser {
   #key(): Column {
     const name = (this.#tokens[this.#at] ?? '').toLowerCase()
     const key = this.#keys.find((each) => each.name === name)
-    if (key === undefined) throw invalid(this.#text)
+    if (key === undefined) throw unsupported(this.#text)
     this.#at += 1
     return key
   }
 
   #string(): string {
     const token = this.#tokens[this.#at] ?? ''
-    if (!token.startsWith("'")) throw invalid(this.#text)
+    if (!token.startsWith("'")) throw unsupported(this.#text)
     this.#at += 1
     return token.slice(1, -1).replaceAll("''", "'")
   }
@@ -126,7 +126,7 @@ class Parser {
   /** Numbers may stand in quotes. */
   #number(): number {
     const token = (this.#tokens[this.#at] ?? '').replaceAll("'", '')
-    if (token === '' || Number.isNaN(Number(token))) throw invalid(this.#text)
+    if (token === '' || Number.isNaN(Number(token))) throw unsupported(this.#text)
     this.#at += 1
     return Number(token)
   }
@@ -138,7 +138,7 @@ class Parser {
   }
 
   #need(word: string): void {
-    if (!this.#take(word)) throw invalid(this.#text)
+    if (!this.#take(word)) throw unsupported(this.#text)
   }
 }
 
@@ -161,6 +161,6 @@ function like(valueOf: (row: Row) => Literal, pattern: string): Test {
   return (row) => regex.test(String(valueOf(row)))
 }
 
-function invalid(text: string): AwsProblem {
+function unsupported(text: string): AwsProblem {
   return new AwsProblem('InvalidInputException', `Unsupported expression '${text}'`)
 }

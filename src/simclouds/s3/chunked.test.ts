@@ -127,3 +127,10 @@ for (const [why, example, change, code] of [
     assert.throws(() => read(example, change(wireOf(example))), { name: 'S3Problem', code })
   })
 }
+
+test('a body of another length than announced is refused with IncompleteBody', () => {
+  const request = requestOf(PLAIN)
+  const authorized = authorize(request, OPTIONS, AT)
+  const other = { ...request, headers: { ...request.headers, 'x-amz-decoded-content-length': '66561' } }
+  assert.throws(() => unwrap(other, authorized), { name: 'S3Problem', code: 'IncompleteBody' })
+})

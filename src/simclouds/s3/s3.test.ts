@@ -396,6 +396,22 @@ test('an upload with a full-object checksum, a part that is too small, and one t
       400,
       /expected checksum Type: crc64nvme, actual checksum Type: sha1/,
     )
+    const late = await start('k')
+    const part1 = await part('k', late, 1, Buffer.from('late'))
+    const finish = (more: Partial<CompleteMultipartUploadCommand['input']>) =>
+      client.send(
+        new CompleteMultipartUploadCommand({
+          Bucket,
+          Key: 'k',
+          UploadId: late,
+          MultipartUpload: { Parts: [part1] },
+          ...more,
+        }),
+      )
+    await refused(finish({ IfNoneMatch: '*' }), 'PreconditionFailed', 412)
+    await refused(finish({ ChecksumCRC64NVME: 'AAAAAAAAAAA=' }), 'BadDigest', 400)
+    await finish({})
+    assert.equal(await text('k'), 'late')
     await client.send(new AbortMultipartUploadCommand({ Bucket, Key: 'small', UploadId: again }))
     await refused(client.send(complete), 'NoSuchUpload', 404)
     const odd = new CreateMultipartUploadCommand({
@@ -409,6 +425,7 @@ test('an upload with a full-object checksum, a part that is too small, and one t
 
 test('versions: each write is kept, a delete marks, and a version can be removed', () =>
   withBucket(async ({ client, put, text }) => {
+    await put('k', 'long before')
     await put('k', 'before')
     await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }))
     assert.equal((await client.send(new GetBucketVersioningCommand({ Bucket }))).Status, 'Enabled')
@@ -501,7 +518,7 @@ test('buckets come and go', () =>
     const listed = await client.send(new ListBucketsCommand({}))
     assert.deepEqual(
       listed.Buckets?.map(({ Name }) => Name),
-      [Bucket, 'second'],
+      [Bucket, 'second', 'simulated-athena-results'],
     )
     assert.equal((await client.send(new HeadBucketCommand({ Bucket }))).BucketRegion, 'us-east-1')
     await client.send(new GetBucketLocationCommand({ Bucket }))
@@ -557,6 +574,20 @@ test('a key that is wrong, unknown or over is refused, each in its way', () =>
     const unsigned = await fetch(`${aws.urls.s3}/${Bucket}/k`)
     assert.equal(unsigned.status, 403)
     assert.match(await unsigned.text(), /<Code>AccessDenied<\/Code>/)
+  }))
+
+test('a header of AWS that is not signed is refused', () =>
+  withBucket(async ({ client, put, text }) => {
+    await put('k', 'x')
+    client.middlewareStack.add(
+      (next) => (args) => {
+        const headers = asRecord(asRecord(args.request)?.['headers']) ?? {}
+        Object.assign(headers, { 'x-amz-meta-added': 'on the way' })
+        return next(args)
+      },
+      { step: 'finalizeRequest', priority: 'low' },
+    )
+    await refused(text('k'), 'AccessDenied', 403, /not signed/)
   }))
 
 test('a clock that is off by more than a quarter of an hour is refused', () =>
