@@ -93,7 +93,9 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'Receipt.requestId': 'Id of the request.',
   'Receipt.subject': 'For whom it read.',
   'Receipt.tenant': 'Tenant of that subject.',
-  'Receipt.reads': 'Passages that were given out, each with the SHA-256 of its text.',
+  'Receipt.reads':
+    'Passages, rows and items that were given out, each with its SHA-256; keys and parameters as digests.',
+  'Receipt.missing': 'What was asked for and could not be given, in words without values.',
   'Receipt.atEpochMs': "When, by the data plane's clock.",
 }
 

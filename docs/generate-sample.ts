@@ -76,7 +76,16 @@ export const SAMPLE_ENTRY: Entry = {
     shadow: false,
     verdict: 'pass',
   },
-  receipt: { agent: 'thinplane-data', requestId: '', subject: '', tenant: '', reads: [], bytes: 0, atEpochMs: 0 },
+  receipt: {
+    agent: 'thinplane-data',
+    requestId: '',
+    subject: '',
+    tenant: '',
+    reads: [],
+    missing: [],
+    bytes: 0,
+    atEpochMs: 0,
+  },
   attempts: [
     { error: 'LOST_RACE', lostMicroUsd: 812, ms: 190, target: 'bedrock' },
     { error: '', ms: 40, role: 'hedge', target: 'vllm' },

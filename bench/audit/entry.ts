@@ -87,6 +87,7 @@ function entryOf(index: number): Entry {
       agent: 'thinplane-data',
       atEpochMs: AT_EPOCH_MS,
       bytes: 6200,
+      missing: [],
       reads: Array.from({ length: 4 }, (_, at) => ({
         collection: 'handbook',
         digest: (index * 7 + at).toString(16).padStart(64, '0'),

@@ -135,7 +135,8 @@ function limits({ limits: tally }: Entry): string {
 
 function sources({ receipt }: Entry): string {
   if (receipt === undefined) return ''
-  return `read by ${receipt.agent}, ${receipt.bytes} B\n${receipt.reads.map(({ collection, document, digest }) => `  ${collection}/${document}   sha256 ${digest.slice(0, 16)}…`).join('\n')}`
+  const missing = (receipt.missing ?? []).map((what) => `\n  missing: ${what}`).join('')
+  return `read by ${receipt.agent}, ${receipt.bytes} B\n${receipt.reads.map(({ collection, document, digest }) => `  ${collection}/${document}   sha256 ${digest.slice(0, 16)}…`).join('\n')}${missing}`
 }
 
 function usd(micro: number): string {

@@ -13,7 +13,16 @@ const ANSWER = {
   passages: [],
   rows: [],
   items: [],
-  receipt: { agent: 'a', atEpochMs: 1, bytes: 0, reads: [], requestId: 'req-1', subject: 's', tenant: 't' },
+  receipt: {
+    agent: 'a',
+    atEpochMs: 1,
+    bytes: 0,
+    missing: [],
+    reads: [],
+    requestId: 'req-1',
+    subject: 's',
+    tenant: 't',
+  },
   missing: [],
   spans: [],
 }
@@ -149,8 +158,8 @@ test('queries and items are asked in the same call, and their rows become passag
     maxBytes: 4096,
     deadlineMs: 800,
     sql: [
-      { name: 'orders', params: {} },
       { name: 'mine', params: { a: 1 } },
+      { name: 'orders', params: {} },
     ],
     items: [{ table: 'boats', key: { id: 'b-1' } }],
   })
@@ -181,6 +190,21 @@ const REFUSED: readonly (readonly [string, { status: number; body: string } | Er
     { status: 401, body: '{"error":{"code":"IDENTITY_INVALID","message":"x"}}' },
     'CONTEXT_UNAVAILABLE',
     'the data plane answered 401',
+  ],
+  [
+    'a value of a query that is missing',
+    {
+      status: 400,
+      body: '{"error":{"code":"WIRE_MALFORMED","message":"`sql[0].params.a` is missing","param":"sql[0].params.a"}}',
+    },
+    'WIRE_MALFORMED',
+    '`thinplane.ground`: `sql[0].params.a` is missing',
+  ],
+  [
+    'a malformed request of our own',
+    { status: 400, body: '{"error":{"code":"WIRE_MALFORMED","message":"x","param":"topK"}}' },
+    'CONTEXT_UNAVAILABLE',
+    'the data plane answered 400',
   ],
   ['an error page', { status: 502, body: '<html>' }, 'CONTEXT_UNAVAILABLE', 'the data plane answered 502'],
   [

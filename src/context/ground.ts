@@ -55,7 +55,8 @@ export async function ground(
     throw new Refusal('CONTEXT_UNAVAILABLE', 'no data plane is configured, so collections can not be read')
   const query = queryOf(ask)
   const collections = query === '' ? [] : permit.collections.filter((name) => !isFact(name))
-  const sql = [...question.sql, ...(ask.ground?.sql ?? [])]
+  // The client's own first: what is wrong with one is said by its place in the client's list.
+  const sql = [...(ask.ground?.sql ?? []), ...question.sql]
   const items = ask.ground?.items ?? []
   if (collections.length + sql.length + items.length === 0) return undefined
   const passport = await deps.passports.mint({
@@ -127,7 +128,11 @@ function unavailable(message: string, cause: unknown): Refusal {
   return new Refusal('CONTEXT_UNAVAILABLE', message, { cause, retryAfterS: 2 })
 }
 
-const AgentError = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
+const AgentError = z.object({
+  error: z.object({ code: z.string(), message: z.string(), param: z.string().optional() }),
+})
+/** What a client wrote itself, and can mend. */
+const CLIENTS_OWN = /^(?:sql|items)\[/
 /** What the agent may say to a caller as it is; everything else means that the two planes disagree. */
 const PASSED_ON = ['CONTEXT_FORBIDDEN', 'CONTEXT_UNKNOWN'] as const
 
@@ -135,6 +140,9 @@ function refusalOf(status: number, body: string): Refusal {
   const parsed = AgentError.safeParse(safeJson(body))
   const code = PASSED_ON.find((candidate) => parsed.success && parsed.data.error.code === candidate)
   if (code !== undefined && parsed.success) return new Refusal(code, parsed.data.error.message)
+  const { param = '', message = '' } = parsed.data?.error ?? {}
+  if (status === 400 && CLIENTS_OWN.test(param))
+    return new Refusal('WIRE_MALFORMED', `\`thinplane.ground\`: ${message}`, { param: `thinplane.ground.${param}` })
   return unavailable(
     `the data plane answered ${status}`,
     new Error(parsed.success ? parsed.data.error.code : 'no error body'),
@@ -184,6 +192,7 @@ const Answer = z.object({
     agent: z.string(),
     atEpochMs: z.number(),
     bytes: z.number(),
+    missing: z.array(z.string()),
     reads: z.array(z.object({ collection: z.string(), digest: z.string(), document: z.string() })),
     requestId: z.string(),
     subject: z.string(),

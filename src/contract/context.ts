@@ -76,6 +76,8 @@ export interface Receipt {
     /** SHA-256, hex: of the passage's text, of the JSON of the rows or the item. */
     readonly digest: string
   }[]
+  /** What was asked for and is not there, in words without values: the answer's own `missing`. Entries of former versions have none. */
+  readonly missing?: readonly string[]
   /** Bytes of the answer's passages, rows and items. */
   readonly bytes: number
   readonly atEpochMs: number

@@ -110,6 +110,7 @@ function answerWith(
       digest: hash('sha256', JSON.stringify(item), 'hex'),
     })),
   ]
+  const missing = [...parts.missing, ...dropped]
   const counted = [passages, rows, items].filter(({ length }) => length > 0)
   return {
     passages,
@@ -121,10 +122,11 @@ function answerWith(
       subject: claims.sub,
       tenant: claims.tenant,
       reads,
+      missing,
       bytes: counted.reduce((sum, each) => sum + jsonBytes(each), 0),
       atEpochMs,
     },
-    missing: [...parts.missing, ...dropped],
+    missing,
     spans,
   }
 }

@@ -176,6 +176,7 @@ test('an answer has the passage, its source, a receipt and spans', { skip: skipW
       digest: createHash('sha256').update(text).digest('hex'),
     })),
     atEpochMs: NOW_EPOCH_MS,
+    missing: [],
   })
   assert.equal(bytes, Buffer.byteLength(JSON.stringify(answer.passages)))
   assert.deepEqual(answer.spans.map(({ name }) => name).toSorted(), ['embed', 'fulltext', 'fuse', 'vector'])

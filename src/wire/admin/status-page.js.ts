@@ -478,11 +478,14 @@ export const STATUS_PAGE_SCRIPT = String.raw`
     )
     return node('div', { class: 'scroll' }, [table({ caption: 'Calls that left for another cloud' }, [['Layer', ''], ['From → to', ''], ['Answer', ''], ['Out', 'num'], ['In', 'num'], ['Time', 'num'], ['Egress', 'num']], rows)])
   }
-  function sourcesOf({ reads, bytes: size }) {
-    if (reads.length === 0) return node('p', { class: 'muted', text: 'Nothing matched.' })
+  // Entries of former versions do not say what was missing.
+  function sourcesOf({ reads, missing = [], bytes: size }) {
+    const gaps = missing.map((what) => node('p', { class: 'small', text: 'Missing: ' + what }))
+    if (reads.length === 0) return node('div', {}, [node('p', { class: 'muted', text: 'Nothing matched.' }), ...gaps])
     return node('div', {}, [
       node('ul', { class: 'small' }, reads.map(({ collection, document: name, digest }) => node('li', {}, [collection + '/' + name + ' ', node('code', { class: 'muted', title: 'SHA-256 of the passage', text: digest.slice(0, 12) })]))),
-      node('p', { class: 'small muted', text: count(reads.length, 'passage', 'passages') + ', ' + bytes(size) }),
+      node('p', { class: 'small muted', text: count(reads.length, 'text', 'texts') + ', ' + bytes(size) }),
+      ...gaps,
     ])
   }
 
