@@ -104,12 +104,12 @@ const OFFICE_BODY: readonly (readonly [path: string, format: Format])[] = [
 
 async function officeFormat(source: ByteSource): Promise<Sniffed> {
   const zip = await openZip(source)
-  for (const [path, format] of OFFICE_BODY) if (zip.entries.has(path)) return { format, zip }
-  const kind = zip.entries.has('xl/workbook.bin')
+  for (const [path, format] of OFFICE_BODY) if (zip.names.has(path)) return { format, zip }
+  const kind = zip.names.has('xl/workbook.bin')
     ? 'a binary Excel workbook (.xlsb): save it as .xlsx'
-    : zip.entries.has('content.xml')
+    : zip.names.has('content.xml')
       ? 'an OpenDocument file: save it as .docx, .xlsx, .pptx or PDF'
-      : zip.entries.has('META-INF/container.xml')
+      : zip.names.has('META-INF/container.xml')
         ? 'an EPUB book: save it as HTML or PDF'
         : 'a ZIP archive: unpack it and bring in what it holds'
   throw new ParseError('unsupported', `it is ${kind}`)

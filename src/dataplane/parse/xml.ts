@@ -1,4 +1,5 @@
-import { decodeEntities } from './entities.ts'
+import { createRequire } from 'node:module'
+import type { SAXOptions } from 'sax'
 import { ParseError } from './parsed.ts'
 
 /** One step through an XML text. Names are without their namespace prefix. */
@@ -8,45 +9,63 @@ export type XmlEvent =
   | { readonly kind: 'text'; readonly text: string }
 
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map()
-/** A tag of an office file has a few hundred characters; one without end must not be searched from each `<`. */
-const MAX_TAG_CHARS = 1_000_000
-/** Starts at the start of a word only, so that a long one is not tried from each of its letters. */
-const ATTRIBUTE = /(?<=[\s"'])([^\s=/"']+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
+/** Characters that the parser is given at once: what it finds in them is in memory, and no more. */
+const STEP_CHARS = 64 * 1024
+/** Elements inside each other: office files have dozens. */
+const MAX_DEPTH = 500
+
+/** No entities but those of XML itself. */
+const OPTIONS: SAXOptions & { readonly strictEntities: boolean } = { strictEntities: true }
+
+/** A package of the data plane: loaded when the first office file comes, and in one step. */
+const require = createRequire(import.meta.url)
+let loaded: typeof import('sax') | undefined
 
 /**
- * Steps through the XML of an office file, in linear time and with no tree. An element without contents gives
+ * Steps through the XML of a part of an office file (sax, strict), without a tree. An element without contents gives
  * `open` and `close`.
  *
- * @throws {ParseError} `corrupt` for a document type (the way to entity bombs, and not allowed in these formats) and
- * for a tag without end.
+ * @throws {ParseError} `corrupt` for what is not well formed, and for a document type.
  */
 export function* readXml(bytes: Uint8Array): Generator<XmlEvent> {
-  const source = decodeXml(bytes)
-  let at = 0
-  while (at < source.length) {
-    const open = source.indexOf('<', at)
-    const textEnd = open === -1 ? source.length : open
-    if (textEnd > at) yield { kind: 'text', text: decodeEntities(source.slice(at, textEnd)) }
-    if (open === -1) return
-    const second = source.charCodeAt(open + 1)
-    if (second === EXCLAMATION) {
-      const section = declarationAt(source, open)
-      if (section.text !== '') yield { kind: 'text', text: section.text }
-      at = section.end
-    } else if (second === QUESTION) {
-      at = endOf(source, '?>', open) + 2
-    } else {
-      const close = tagEnd(source, open)
-      if (second === SLASH) yield { kind: 'close', name: localName(source.slice(open + 2, close).trimEnd()) }
-      else yield* openTag(source.slice(open + 1, close))
-      at = close + 1
-    }
+  const sax = (loaded ??= require('sax') as typeof import('sax'))
+  const parser = sax.parser(true, OPTIONS)
+  let events: XmlEvent[] = []
+  let failure: ParseError | undefined
+  let depth = 0
+  const fail = (message: string): void => {
+    failure ??= new ParseError('corrupt', message)
   }
+  parser.onerror = () => {
+    fail('the XML inside is broken')
+    // The parser goes on only when it is told that nothing happened; what follows is not used.
+    parser.resume()
+  }
+  // The way to entities that grow without end, and not allowed in these formats.
+  parser.ondoctype = () => fail('the XML inside declares a document type, which office files never do')
+  parser.onopentag = ({ name, attributes }) => {
+    depth += 1
+    if (depth > MAX_DEPTH) fail('the XML inside is nested too deeply')
+    events.push({ kind: 'open', name: localName(name), attributes: attributesOf(attributes) })
+  }
+  parser.onclosetag = (name) => {
+    depth -= 1
+    events.push({ kind: 'close', name: localName(name) })
+  }
+  parser.ontext = (text) => void events.push({ kind: 'text', text })
+  parser.oncdata = (text) => void events.push({ kind: 'text', text })
+  const source = decodeXml(bytes)
+  for (let at = 0; at < source.length; at += STEP_CHARS) {
+    parser.write(source.slice(at, at + STEP_CHARS))
+    const found = events
+    events = []
+    yield* found
+    if (failure !== undefined) throw failure
+  }
+  parser.close()
+  yield* events
+  if (failure !== undefined) throw failure
 }
-
-const EXCLAMATION = 0x21
-const SLASH = 0x2f
-const QUESTION = 0x3f
 
 function decodeXml(bytes: Uint8Array): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes)
@@ -54,47 +73,14 @@ function decodeXml(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes)
 }
 
-function declarationAt(source: string, open: number): { readonly text: string; readonly end: number } {
-  if (source.startsWith('<!--', open)) return { text: '', end: endOf(source, '-->', open + 4) + 3 }
-  if (source.startsWith('<![CDATA[', open)) {
-    const end = endOf(source, ']]>', open)
-    return { text: source.slice(open + 9, end), end: end + 3 }
-  }
-  throw new ParseError('corrupt', 'the XML inside declares a document type, which office files never do')
-}
-
-function endOf(source: string, mark: string, from: number): number {
-  const at = source.indexOf(mark, from)
-  if (at === -1) throw new ParseError('corrupt', 'the XML inside ends in the middle')
-  return at
-}
-
-const TAG_MARK = /["'>]/g
-
-/** The `>` of a tag: one inside quotes is part of a value. */
-function tagEnd(source: string, open: number): number {
-  TAG_MARK.lastIndex = open
-  for (let mark = TAG_MARK.exec(source); mark !== null; mark = TAG_MARK.exec(source)) {
-    if (mark[0] === '>') return mark.index
-    TAG_MARK.lastIndex = endOf(source, mark[0], mark.index + 1) + 1
-  }
-  throw new ParseError('corrupt', 'the XML inside ends in the middle')
-}
-
-function* openTag(tag: string): Generator<XmlEvent> {
-  if (tag.length > MAX_TAG_CHARS) throw new ParseError('corrupt', 'the XML inside has a tag that is too long')
-  const isEmpty = tag.endsWith('/')
-  const blank = tag.search(/\s/)
-  const name = localName(blank === -1 ? (isEmpty ? tag.slice(0, -1) : tag) : tag.slice(0, blank))
-  yield { kind: 'open', name, attributes: blank === -1 ? NO_ATTRIBUTES : attributesOf(tag.slice(blank)) }
-  if (isEmpty) yield { kind: 'close', name }
-}
-
-function attributesOf(text: string): ReadonlyMap<string, string> {
+function attributesOf(
+  given: Readonly<Record<string, string | { readonly value: string }>>,
+): ReadonlyMap<string, string> {
+  const entries = Object.entries(given)
+  if (entries.length === 0) return NO_ATTRIBUTES
   const found = new Map<string, string>()
-  for (const match of text.matchAll(ATTRIBUTE)) {
-    const key = match[1] ?? ''
-    const value = decodeEntities(match[2] ?? match[3] ?? '')
+  for (const [key, given] of entries) {
+    const value = typeof given === 'string' ? given : given.value
     // Both `id` and `r:id` may be there: the qualified one keeps its prefix.
     found.set(key, value)
     const local = localName(key)

@@ -1,22 +1,13 @@
-import { promisify } from 'node:util'
-import { inflateRaw } from 'node:zlib'
+import { Readable } from 'node:stream'
+import type { Entry, RandomAccessReader, ZipFile } from 'yauzl'
+import { loadPackage } from '#dataplane/heavy.ts'
 import { ParseError } from './parsed.ts'
 import type { ByteSource } from './source.ts'
-
-/** An entry of the archive's directory; sizes in bytes, as the directory declares them. */
-export interface ZipEntry {
-  readonly name: string
-  readonly compressedBytes: number
-  readonly bytes: number
-  readonly method: number
-  readonly isEncrypted: boolean
-  /** Where its local header stands. */
-  readonly at: number
-}
+import { BLOCK_BYTES } from './source.ts'
 
 /** An archive whose entries are inflated one at a time, each bounded. */
 export interface Zip {
-  readonly entries: ReadonlyMap<string, ZipEntry>
+  readonly names: ReadonlySet<string>
   /**
    * Contents of an entry; undefined when there is none of that name.
    *
@@ -31,100 +22,88 @@ const MAX_ENTRY_BYTES = 128 * 1024 * 1024
 const MAX_TOTAL_BYTES = 384 * 1024 * 1024
 /** A document has hundreds; each costs memory before anything is read. */
 const MAX_ENTRIES = 20_000
-/** The end record and the longest comment after it (APPNOTE 4.3.16). */
-const TAIL_BYTES = 22 + 65_535
-const END_RECORD = 0x06054b50
-const DIRECTORY_RECORD = 0x02014b50
-const LOCAL_RECORD = 0x04034b50
-const DIRECTORY_RECORD_BYTES = 46
-const LOCAL_RECORD_BYTES = 30
-const STORED = 0
-const DEFLATED = 8
-
-const inflate = promisify(inflateRaw)
 
 /** @throws {ParseError} `corrupt` when there is no directory that can be read. */
 export async function openZip(source: ByteSource): Promise<Zip> {
-  const entries = await readDirectory(source)
+  const yauzl = await loadPackage('yauzl', () => import('yauzl'))
+  const archive = await opened(yauzl, source)
+  const entries = await entriesOf(archive)
   let total = 0
   return {
-    entries,
+    names: new Set(entries.keys()),
     async read(name) {
       const entry = entries.get(name)
       if (entry === undefined) return undefined
-      if (entry.isEncrypted) throw new ParseError('encrypted', 'the archive needs a password')
-      const room = Math.min(MAX_ENTRY_BYTES, MAX_TOTAL_BYTES - total)
-      const contents = await readEntry(source, entry, room)
+      if (entry.isEncrypted()) throw new ParseError('encrypted', 'the archive needs a password')
+      const contents = await readEntry(archive, entry, Math.min(MAX_ENTRY_BYTES, MAX_TOTAL_BYTES - total))
       total += contents.length
       return contents
     },
   }
 }
 
-async function readDirectory(source: ByteSource): Promise<Map<string, ZipEntry>> {
-  const tailAt = Math.max(0, source.size - TAIL_BYTES)
-  const tail = viewOf(await source.read(tailAt, source.size))
-  let end = tail.byteLength - 22
-  while (end >= 0 && tail.getUint32(end, true) !== END_RECORD) end -= 1
-  if (end < 0) throw broken()
-  const count = tail.getUint16(end + 10, true)
-  const bytes = tail.getUint32(end + 12, true)
-  const start = tail.getUint32(end + 16, true)
-  if (count > MAX_ENTRIES || count === 0xffff) throw new ParseError('too-large', 'the archive holds too many entries')
-  if (start + bytes > source.size) throw broken()
-  const directory = await source.read(start, start + bytes)
-  return entriesOf(directory, count)
-}
-
-function entriesOf(directory: Uint8Array, count: number): Map<string, ZipEntry> {
-  const view = viewOf(directory)
-  const found = new Map<string, ZipEntry>()
-  let at = 0
-  for (let index = 0; index < count; index += 1) {
-    if (at + DIRECTORY_RECORD_BYTES > view.byteLength || view.getUint32(at, true) !== DIRECTORY_RECORD) throw broken()
-    const nameBytes = view.getUint16(at + 28, true)
-    const name = new TextDecoder().decode(
-      directory.subarray(at + DIRECTORY_RECORD_BYTES, at + DIRECTORY_RECORD_BYTES + nameBytes),
-    )
-    found.set(name, {
-      name,
-      compressedBytes: view.getUint32(at + 20, true),
-      bytes: view.getUint32(at + 24, true),
-      method: view.getUint16(at + 10, true),
-      isEncrypted: (view.getUint16(at + 8, true) & 1) === 1,
-      at: view.getUint32(at + 42, true),
-    })
-    at += DIRECTORY_RECORD_BYTES + nameBytes + view.getUint16(at + 30, true) + view.getUint16(at + 32, true)
+async function opened(yauzl: typeof import('yauzl'), source: ByteSource): Promise<ZipFile> {
+  // Its own class comes with the library, so that it can be made only once that is loaded.
+  class SourceReader extends yauzl.RandomAccessReader {
+    override _readStreamForRange(start: number, end: number): Readable {
+      return Readable.from(pieces(source, start, end), { objectMode: false })
+    }
   }
-  return found
+  const reader: RandomAccessReader = new SourceReader()
+  const { promise, resolve, reject } = Promise.withResolvers<ZipFile>()
+  // Sizes are checked here, against what really comes out, and more strictly.
+  const options = { lazyEntries: true, autoClose: false, validateEntrySizes: false, strictFileNames: false }
+  yauzl.fromRandomAccessReader(reader, source.size, options, (error, archive) => {
+    if (error === null) resolve(archive)
+    else reject(broken(error))
+  })
+  return await promise
 }
 
-async function readEntry(source: ByteSource, entry: ZipEntry, room: number): Promise<Uint8Array> {
-  if (Math.max(entry.bytes, entry.compressedBytes) > room) throw bomb()
-  const local = viewOf(await source.read(entry.at, entry.at + LOCAL_RECORD_BYTES))
-  if (local.byteLength < LOCAL_RECORD_BYTES || local.getUint32(0, true) !== LOCAL_RECORD) throw broken()
-  const start = entry.at + LOCAL_RECORD_BYTES + local.getUint16(26, true) + local.getUint16(28, true)
-  const packed = await source.read(start, start + entry.compressedBytes)
-  if (packed.length !== entry.compressedBytes) throw broken()
-  if (entry.method === STORED) return packed
-  if (entry.method !== DEFLATED)
-    throw new ParseError('corrupt', 'an entry is packed in a way that office files do not use')
+async function* pieces(source: ByteSource, start: number, end: number): AsyncGenerator<Uint8Array> {
+  for (let at = start; at < end;) {
+    const piece = await source.read(at, Math.min(end, at + BLOCK_BYTES))
+    if (piece.length === 0) throw broken()
+    at += piece.length
+    yield piece
+  }
+}
+
+async function entriesOf(archive: ZipFile): Promise<ReadonlyMap<string, Entry>> {
+  if (archive.entryCount > MAX_ENTRIES) throw new ParseError('too-large', 'the archive holds too many entries')
+  const found = new Map<string, Entry>()
+  const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, Entry>>()
+  archive.on('entry', (entry: Entry) => {
+    found.set(entry.fileName, entry)
+    archive.readEntry()
+  })
+  archive.on('end', () => resolve(found))
+  archive.on('error', (error: unknown) => reject(broken(error)))
+  archive.readEntry()
+  return await promise
+}
+
+async function readEntry(archive: ZipFile, entry: Entry, room: number): Promise<Uint8Array> {
+  if (Math.max(entry.uncompressedSize, entry.compressedSize) > room) throw bomb()
+  const { promise, resolve, reject } = Promise.withResolvers<Readable>()
+  archive.openReadStream(entry, {}, (error, stream) => {
+    if (error === null) resolve(stream)
+    else reject(broken(error))
+  })
+  const stream = await promise
+  const parts: Buffer[] = []
+  let bytes = 0
   try {
-    // The declared size may lie: the bound holds for what really comes out.
-    return await inflate(packed, { maxOutputLength: room, chunkSize: chunkBytes(entry.bytes) })
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      bytes += piece.length
+      // The declared size may lie: the bound holds for what really comes out.
+      if (bytes > room) throw bomb()
+      parts.push(piece)
+    }
   } catch (error) {
-    const isBomb = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
-    throw isBomb ? bomb() : broken(error)
+    throw error instanceof ParseError ? error : broken(error)
   }
-}
-
-/** One step of inflating: each costs a turn of the event loop, so that large entries take large ones. */
-function chunkBytes(declaredBytes: number): number {
-  return Math.min(4 * 1024 * 1024, Math.max(16 * 1024, declaredBytes))
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Buffer.concat(parts)
 }
 
 function broken(cause?: unknown): ParseError {
