@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { SAXOptions } from 'sax'
+import type * as Sax from 'sax'
 import { ParseError } from './parsed.ts'
 
 /** One step through an XML text. Names are without their namespace prefix. */
@@ -15,11 +15,11 @@ const STEP_CHARS = 64 * 1024
 const MAX_DEPTH = 500
 
 /** No entities but those of XML itself. */
-const OPTIONS: SAXOptions & { readonly strictEntities: boolean } = { strictEntities: true }
+const OPTIONS: Sax.SAXOptions & { readonly strictEntities: boolean } = { strictEntities: true }
 
 /** A package of the data plane: loaded when the first office file comes, and in one step. */
 const require = createRequire(import.meta.url)
-let loaded: typeof import('sax') | undefined
+let loaded: typeof Sax | undefined
 
 /**
  * Steps through the XML of a part of an office file (sax, strict), without a tree. An element without contents gives
@@ -28,7 +28,7 @@ let loaded: typeof import('sax') | undefined
  * @throws {ParseError} `corrupt` for what is not well formed, and for a document type.
  */
 export function* readXml(bytes: Uint8Array): Generator<XmlEvent> {
-  const sax = (loaded ??= require('sax') as typeof import('sax'))
+  const sax = (loaded ??= require('sax') as typeof Sax)
   const parser = sax.parser(true, OPTIONS)
   let events: XmlEvent[] = []
   let failure: ParseError | undefined

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type * as Yauzl from 'yauzl'
 import type { Entry, RandomAccessReader, ZipFile } from 'yauzl'
 import { loadPackage } from '#dataplane/heavy.ts'
 import { ParseError } from './parsed.ts'
@@ -42,7 +43,7 @@ export async function openZip(source: ByteSource): Promise<Zip> {
   }
 }
 
-async function opened(yauzl: typeof import('yauzl'), source: ByteSource): Promise<ZipFile> {
+async function opened(yauzl: typeof Yauzl, source: ByteSource): Promise<ZipFile> {
   // Its own class comes with the library, so that it can be made only once that is loaded.
   class SourceReader extends yauzl.RandomAccessReader {
     override _readStreamForRange(start: number, end: number): Readable {
