@@ -116,6 +116,18 @@ test(
   },
 )
 
+test('the admin API says what the data plane holds, and says so when it does not answer', { skip }, async () => {
+  const list = async ({ url, key }: Plane) =>
+    await fetch(`${url}/admin/v1/collections`, { headers: { authorization: `Bearer ${key}` } })
+  await withFacts(async (plane) => {
+    const answer = await list(plane)
+    assert.equal(answer.status, 200)
+    const listing = asRecord(await answer.json())
+    assert.deepEqual([listing?.['collections'], listing?.['queries']], [[], [{ name: 'orders', title: '' }]])
+  })
+  await withPlane({}, async (plane) => assert.equal((await list(plane)).status, 503))
+})
+
 test('a query that is not there, a value that is missing, and a secret among the values', { skip }, async () => {
   await withFacts(async (plane) => {
     const ask = async (sql: unknown) => {

@@ -26,6 +26,7 @@ const CELLS: Readonly<Record<Operation, string>> = {
   'POST /admin/v1/targets/{id}/warm': 'admin',
   'GET /admin/v1/requests': 'admin auditor developer viewer',
   'GET /admin/v1/requests/{id}': 'admin auditor',
+  'GET /admin/v1/collections': 'admin auditor developer viewer',
   'GET /admin/v1/keys': 'admin auditor',
   'POST /admin/v1/keys': 'admin',
   'POST /admin/v1/keys/{id}/rotate': 'admin',

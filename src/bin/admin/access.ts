@@ -16,6 +16,7 @@ export const ACCESS = {
   'GET /admin/v1/targets': EVERY_ROLE,
   // Keeping a GPU awake costs money.
   'POST /admin/v1/targets/{id}/warm': ADMINS,
+  'GET /admin/v1/collections': EVERY_ROLE,
   'GET /admin/v1/keys': WATCHERS,
   'POST /admin/v1/keys': ADMINS,
   'POST /admin/v1/keys/{id}/rotate': ADMINS,

@@ -1,3 +1,4 @@
+import { listCollections } from '#context/collections.ts'
 import type { AdminEvent, OnAdminEvent } from '#contract/admin-event.ts'
 import type { Entry } from '#contract/entry.ts'
 import { placeName } from '#contract/place.ts'
@@ -26,6 +27,7 @@ import {
   shownKey,
 } from '#bin/key-operations.ts'
 import type { LimitsWorld } from '#bin/limits-world.ts'
+import { ownTrip } from '#bin/own-trip.ts'
 import type { Recent } from '#bin/recent.ts'
 import { type Operation, authorize, isWatcher, operationOf } from './access.ts'
 import { json } from './answers.ts'
@@ -75,6 +77,7 @@ const HANDLERS: Readonly<Record<Operation, Handler>> = {
     return json({ targets: targetViews(route), aliases: aliasViews(route, policy.aliases.values()) })
   },
   'POST /admin/v1/targets/{id}/warm': warmTarget,
+  'GET /admin/v1/collections': async (deps) => json(await listCollections(deps.world().context, ownTrip())),
   'GET /admin/v1/keys': ({ stores }) => {
     const now = Date.now()
     return json({ keys: stores.keys.records().map((each) => shownKey(each, stores.keys.lastUsed.get(each.id), now)) })

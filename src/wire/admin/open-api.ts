@@ -34,6 +34,9 @@ export function openApi(): object {
           properties: { minutes: { type: 'integer', minimum: 0, maximum: 1440, default: 15 } },
         }),
       },
+      '/admin/v1/collections': {
+        get: operation('What the data plane holds and how far its ingests are: collections, queries, tables.'),
+      },
       '/admin/v1/keys': {
         get: operation('Keys of applications, without their secrets.'),
         post: operation('Creates a key; the answer holds its secret, this once.', [], NEW_KEY, '201'),
