@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -394,4 +395,11 @@ test('whatever the values, what comes is a configuration or its problems', () =>
     }),
     { numRuns: 300 },
   )
+})
+
+test('what the guide of the data plane says to write is a configuration', async () => {
+  const guide = await readFile(new URL('../../docs/data-plane.md', import.meta.url), 'utf8')
+  const blocks = Array.from(guide.matchAll(/```yaml\n([\s\S]*?)```/g), ([, block = '']) => block)
+  assert.equal(blocks.length, 2)
+  for (const block of blocks) assert.deepEqual(problemsOf(block + REST), [])
 })
