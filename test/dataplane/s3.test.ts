@@ -140,6 +140,16 @@ test('an object over the limit is not read', async (t) => {
   assert.equal(reads(world), 0)
 })
 
+test('what its format can not be read at this size is not fetched', { skip: skipWithoutIndex }, async (t) => {
+  const world = await awsWorld(t)
+  const read = (start: number, end: number) => new Uint8Array(end - start)
+  world.sim.s3.putGenerated(BUCKET, 'docs/huge.pdf', { sizeBytes: 500 * 1024 ** 2, read })
+  const { index, run } = await indexOf(t, world)
+  assert.equal((await run()).failures, 1)
+  assert.equal(index.manifest.get('huge.pdf')?.fate, 'too-large')
+  assert.equal(reads(world), 0)
+})
+
 test('throttling is waited out', { skip: skipWithoutIndex }, async (t) => {
   const world = await awsWorld(t)
   world.put('docs/a.txt', 'wind')

@@ -5,7 +5,7 @@ import type { Access } from '#dataplane/access/collection.ts'
 import type { Embedder } from '#dataplane/embed/embedder.ts'
 import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
 import type { PassageWithVector } from '#dataplane/index/store.ts'
-import { PARSER_VERSION } from '#dataplane/parse/parse.ts'
+import { PARSER_VERSION, tooLargeFor } from '#dataplane/parse/parse.ts'
 import { SourceError } from '#dataplane/sources/source.ts'
 import type { OpenedObject, SourceObject } from '#dataplane/sources/source.ts'
 import type { Fate, ManifestEntry } from './manifest.ts'
@@ -50,6 +50,11 @@ export async function bringIn(
     return await refresh(index, document, former, access)
   }
   const base = baseEntry(object, access, sequence, tools)
+  const tooLarge = tooLargeFor(document, object.bytes)
+  if (tooLarge !== undefined) {
+    await writer.add({ document, passages: [], entry: { ...base, fate: 'too-large', note: tooLarge } })
+    return 'written'
+  }
   let opened: OpenedObject
   try {
     opened = await open()

@@ -9,8 +9,8 @@ import type { ParsedDocument } from './parsed.ts'
 import { parsePdf } from './pdf.ts'
 import { decodeText, parsePlainParts } from './plain.ts'
 import { parsePptx } from './pptx.ts'
-import { sniff } from './sniff.ts'
-import type { Sniffed } from './sniff.ts'
+import { formatOfName, sniff } from './sniff.ts'
+import type { Format, Sniffed } from './sniff.ts'
 import { openSource } from './source.ts'
 import type { ByteSource, DocumentInput } from './source.ts'
 import { readText } from './text-stream.ts'
@@ -52,6 +52,25 @@ function asParseError(error: unknown): unknown {
 
 /** Says that a parser met what it does not know: worth a report. */
 export const UNFORESEEN = 'the parser does not understand it: it is broken, or of a kind that is not known yet'
+
+/** Bytes that a format may have; what is not here is read as a stream. */
+const MAX_BYTES: Readonly<Partial<Record<Format, number>>> = {
+  pdf: MAX_PDF_BYTES,
+  html: MAX_HTML_BYTES,
+  docx: MAX_OFFICE_BYTES,
+  pptx: MAX_OFFICE_BYTES,
+  xlsx: MAX_OFFICE_BYTES,
+}
+
+/** Why a document of this name and size will not be read, so that it need not be fetched; undefined when it may. */
+export function tooLargeFor(name: string, bytes: number): string | undefined {
+  const maxBytes = MAX_BYTES[formatOfName(name) ?? 'text']
+  return maxBytes === undefined || bytes <= maxBytes ? undefined : sizeNote(maxBytes)
+}
+
+function sizeNote(maxBytes: number): string {
+  return `it is larger than the ${maxBytes / 1024 / 1024} MB that this format may have`
+}
 
 function parseAs({ format, zip }: Sniffed, source: ByteSource): AsyncGenerator<ParsedDocument> {
   switch (format) {
@@ -95,7 +114,7 @@ async function* parseHtmlBytes(bytes: Uint8Array): AsyncGenerator<ParsedDocument
 
 function assertSize(source: ByteSource, maxBytes: number): void {
   if (source.size <= maxBytes) return
-  throw new ParseError('too-large', `it is larger than the ${maxBytes / 1024 / 1024} MB that this format may have`)
+  throw new ParseError('too-large', sizeNote(maxBytes))
 }
 
 const OFFICE = { docx: parseDocx, pptx: parsePptx, xlsx: parseXlsx } as const

@@ -58,6 +58,11 @@ const BY_EXTENSION: Readonly<Record<string, Format>> = {
   '.sql': 'text',
 }
 
+/** The format that a name promises; what the contents say counts more. */
+export function formatOfName(name: string): Format | undefined {
+  return BY_EXTENSION[posix.extname(name).toLowerCase()]
+}
+
 const BY_CONTENT_TYPE: Readonly<Record<string, Format>> = {
   'text/html': 'html',
   'application/xhtml+xml': 'html',
