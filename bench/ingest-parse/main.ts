@@ -1,4 +1,12 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { scan } from '#detect/scan.ts'
+import type { Embedder } from '#dataplane/embed/embedder.ts'
+import { openCollection } from '#dataplane/index/collection-index.ts'
+import { lanceEngine } from '#dataplane/index/lance-store.ts'
+import { ingest } from '#dataplane/ingest/ingest.ts'
+import { folderSource } from '#dataplane/sources/folder.ts'
 import { Chunker } from '#dataplane/ingest/chunk.ts'
 import { createPreparer } from '#dataplane/ingest/preparer.ts'
 import type { Preparer } from '#dataplane/ingest/preparer.ts'
@@ -18,6 +26,8 @@ export interface IngestParseNumbers {
   readonly mbABook: number
   /** By the number of workers: pages a second of each round; the first one starts the workers and has no compiled code. */
   readonly pagesPerS: Readonly<Record<string, readonly number[]>>
+  /** The same books from a folder into LanceDB, two workers, every vector the same: pages a second of each round. */
+  readonly ingestPagesPerS: readonly number[]
   /** In one process with warm code. */
   readonly msAPage: { readonly parse: number; readonly chunk: number; readonly scan: number }
   readonly formats: readonly FormatNumbers[]
@@ -58,6 +68,7 @@ const numbers: IngestParseNumbers = {
   pagesABook: PAGES,
   mbABook: (books[0]?.length ?? 0) / 1e6,
   pagesPerS,
+  ingestPagesPerS: await measureIngest(),
   msAPage: await measureSteps(),
   formats: await measureFormats(),
 }
@@ -72,6 +83,39 @@ async function countPassages(preparer: Preparer, name: string, bytes: Uint8Array
   for await (const part of preparer.prepare({ name, bytes })) passages += part.passages.length
   if (passages === 0) throw new Error(`${name} gave no passages`)
   return passages
+}
+
+/** Everything but the model: listing, reading, parsing, splitting, screening, writing the index and the manifest. */
+async function measureIngest(): Promise<number[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'thinplane-bench-ingest-'))
+  const preparer = createPreparer({ workers: 2 })
+  const vector = Float32Array.from({ length: 384 }, (_, at) => (at === 0 ? 1 : 0))
+  const embedder: Embedder = {
+    model: 'none',
+    dimensions: vector.length,
+    embed: async (texts) => await Promise.resolve(texts.map(() => vector)),
+    embedQuery: async () => await Promise.resolve(vector),
+    close: async () => await Promise.resolve(),
+  }
+  const rounds: number[] = []
+  try {
+    for (const [seed, bytes] of books.entries()) await writeFile(join(folder, `book-${seed}.pdf`), bytes)
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      const dataDir = join(folder, `.data-${round}`)
+      const engine = lanceEngine({ uri: join(dataDir, 'index') })
+      const readers = { roles: [], groups: [] }
+      const collection = { name: 'books', title: '', source: folderSource(folder), readers, rules: [] }
+      const index = await openCollection(collection, { dataDir, engine, embedder })
+      const { ms, documents } = await ingest(index, { embedder, preparer })
+      if (documents !== BOOKS) throw new Error(`${documents} of ${BOOKS} books came into the index`)
+      rounds.push((BOOKS * PAGES * 1000) / ms)
+      await index.close()
+    }
+  } finally {
+    await preparer.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return rounds
 }
 
 /** The middle books, after the others made the code warm. */

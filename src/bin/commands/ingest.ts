@@ -30,7 +30,7 @@ export const command: Command = {
       const isJson = given.flag('json')
       if (given.flag('failed')) return await listFailed({ ...sources, collections }, isJson)
       const rebuild = given.flag('rebuild') || section.dataPlane.index.rebuild
-      const reports = await ingestAll({ ...sources, collections, rebuild, onProgress: showProgress })
+      const reports = await ingestAll({ ...sources, collections, rebuild, onProgress: createProgress() })
       process.stdout.write(isJson ? `${JSON.stringify(reports)}\n` : reports.map(showReport).join(''))
       return 0
     } finally {
@@ -67,9 +67,19 @@ async function listFailed(sources: DataSources, isJson: boolean): Promise<number
   return 0
 }
 
-function showProgress({ collection, document, fate, isChanged, done, total }: IngestProgress): void {
-  const what = isChanged && fate !== 'indexed' ? `  ${fate}` : ''
-  process.stderr.write(`${collection}: ${done} of ${total}  ${document}${what}\n`)
+/** Between two lines about documents that went well. */
+const PROGRESS_MS = 200
+
+/** Some of the documents that went well, and every one that did not. */
+function createProgress(): (progress: IngestProgress) => void {
+  let shownMs = Number.NEGATIVE_INFINITY
+  return ({ collection, document, fate, isChanged, done, total }) => {
+    const isFailed = isChanged && fate !== 'indexed'
+    const nowMs = performance.now()
+    if (!isFailed && nowMs - shownMs < PROGRESS_MS) return
+    shownMs = nowMs
+    process.stderr.write(`${collection}: ${done} of ${total}  ${document}${isFailed ? `  ${fate}` : ''}\n`)
+  }
 }
 
 function showReport({ collection, documents, passages, changed, removed, failures, failed, ms }: IngestReport): string {

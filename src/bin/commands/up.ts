@@ -34,7 +34,7 @@ export const command: Command = {
     docs: {
       type: 'string',
       value: 'DIR',
-      help: 'ground `assistant` on the Markdown, HTML, text and PDF files of this folder',
+      help: 'ground `assistant` on the documents of this folder: PDF, Office, HTML, Markdown, CSV, JSON, Parquet, text',
     },
     upstream: {
       type: 'string',
