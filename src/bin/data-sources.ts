@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Pool } from 'pg'
 import type { CollectionConfig, DataPlaneConfig } from '#config/data-plane.ts'
@@ -14,6 +15,8 @@ import { athenaEngine } from '#dataplane/facts/athena.ts'
 import { duckdbEngine } from '#dataplane/facts/duckdb.ts'
 import { dynamoTable } from '#dataplane/facts/dynamodb.ts'
 import type { ItemTable, NamedQuery } from '#dataplane/facts/facts.ts'
+import { glueTable } from '#dataplane/facts/glue-table.ts'
+import type { LakeTable } from '#dataplane/facts/glue-table.ts'
 import type { FactSources } from '#dataplane/facts/look-up.ts'
 import type { ParamSpec } from '#dataplane/facts/params.ts'
 import { PGVECTOR_SETTINGS, pgVectorEngine } from '#dataplane/index/pgvector-store.ts'
@@ -58,7 +61,7 @@ export function openDataSources(
       rules,
       source: sourceOf({ name, ...rest }, { aws, resolve, dataDir, onFault }),
     })),
-    facts: factsOf(loaded, aws),
+    facts: factsOf(loaded, aws, dataDir),
     engine: engineOf(loaded, aws, dataDir, environment),
     embedder: embedderOf(dataPlane, aws),
     reranker: dataPlane.rerank && createBedrockReranker(aws, dataPlane.rerank),
@@ -109,13 +112,16 @@ function sourceOf(
   })
 }
 
-function factsOf({ dataPlane, resolve }: Loaded, aws: Aws): FactSources {
+function factsOf({ dataPlane, resolve }: Loaded, aws: Aws, dataDir: string): FactSources {
   const queries = Object.entries(dataPlane.queries).map(([name, { athena, duckdb, params, ...query }]) => {
     const engine =
       athena === undefined
         ? duckdbEngine({
             tables: Object.fromEntries(
-              Object.entries(duckdb?.tables ?? {}).map(([table, { path }]) => [table, resolve(path)]),
+              Object.entries(duckdb?.tables ?? {}).map(([table, { path, glue }]) => [
+                table,
+                glue === undefined ? resolve(path ?? '') : lakeTable(glue, aws, dataDir),
+              ]),
             ),
           })
         : athenaEngine(aws, { ...athena, maxScannedBytes: athena.maxScannedMegabytes * 1_000_000 })
@@ -127,6 +133,26 @@ function factsOf({ dataPlane, resolve }: Loaded, aws: Aws): FactSources {
     return [name, made] as const
   })
   return { queries: new Map(queries), tables: new Map(tables) }
+}
+
+type DuckDbTables = NonNullable<DataPlaneConfig['queries'][string]['duckdb']>['tables']
+
+function lakeTable(glue: NonNullable<DuckDbTables[string]['glue']>, aws: Aws, dataDir: string): LakeTable {
+  const { database, table, partitions, maxMegabytes, refreshMinutes } = glue
+  // Another choice of partitions is another copy.
+  const choice = createHash('sha256')
+    .update(partitions ?? '')
+    .digest('hex')
+    .slice(0, 8)
+  return glueTable(aws, {
+    database,
+    table,
+    partitions,
+    cache: join(dataDir, 'lake', `${encodeURIComponent(database)}.${encodeURIComponent(table)}.${choice}`),
+    maxBytes: maxMegabytes * 1_000_000,
+    refreshMs: refreshMinutes * 60_000,
+    now: Date.now,
+  })
 }
 
 /** Without the fields that are not set. */

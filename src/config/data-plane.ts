@@ -162,17 +162,45 @@ const athena = z
   })
   .describe('The query runs on Athena.')
 
+const glueTable = z
+  .strictObject({
+    database: z.string().min(1).describe('Database of the catalog.'),
+    table: z.string().min(1).describe('Table: Parquet, CSV or JSON Lines on S3.'),
+    partitions: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Which partitions, as Glue writes it: `year = '2026'`. Default all."),
+    maxMegabytes: z
+      .number()
+      .positive()
+      .default(1000)
+      .describe('Its files together are at most as large: the agent keeps a copy. Default 1,000.'),
+    refreshMinutes: z
+      .number()
+      .min(0)
+      .default(10)
+      .describe('Looked for what is new at most this often, when it is asked. Default 10.'),
+  })
+  .describe('A table of the Glue catalog whose files the agent brings beside itself.')
+
 const duckdb = z
   .strictObject({
     tables: z
       .record(
         factName,
-        z.strictObject({
-          path: z
-            .string()
-            .min(1)
-            .describe('File or glob of Parquet, CSV or JSON Lines, relative to this file: `sales/**/*.parquet`.'),
-        }),
+        z
+          .strictObject({
+            path: z
+              .string()
+              .min(1)
+              .optional()
+              .describe('File or glob of Parquet, CSV or JSON Lines, relative to this file: `sales/**/*.parquet`.'),
+            glue: glueTable.optional(),
+          })
+          .refine(({ path, glue }) => (path === undefined) !== (glue === undefined), {
+            error: 'name one: `path` or `glue`',
+          }),
       )
       .describe('Tables by the name that the SQL uses.'),
   })

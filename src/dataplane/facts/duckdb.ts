@@ -3,13 +3,14 @@ import { dirname } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { loadPackage } from '#dataplane/heavy.ts'
 import { FactError } from './facts.ts'
+import type { LakeTable } from './glue-table.ts'
 import type { Cell, NamedQuery, QueryEngine, QueryResult } from './facts.ts'
 import { parseSql, renderSql } from '#kit/sql-template.ts'
 import type { ParamValues } from '#kit/sql-template.ts'
 
 export interface DuckDbOptions {
-  /** Tables by name: a file or a glob of Parquet, CSV or JSON Lines on this machine. */
-  readonly tables: Readonly<Record<string, string>>
+  /** Tables by name: a file or a glob of Parquet, CSV or JSON Lines on this machine, or a table of the Glue catalog. */
+  readonly tables: Readonly<Record<string, string | LakeTable>>
 }
 
 /** One query may take as much; what does not fit fails, and the agent goes on. */
@@ -29,6 +30,8 @@ const READERS = [
  */
 export function duckdbEngine({ tables }: DuckDbOptions): QueryEngine {
   let opened: Promise<DuckDBInstance> | undefined
+  /** What the view of each table of the catalog reads. */
+  const shown = new Map<string, string>()
   return {
     async run(query, values, signal) {
       opened ??= open(tables)
@@ -39,6 +42,7 @@ export function duckdbEngine({ tables }: DuckDbOptions): QueryEngine {
         opened = undefined
         throw new FactError(error instanceof TypeError ? error.message : 'DuckDB can not be opened', error)
       }
+      await refresh(instance, tables, shown, signal)
       return await run(instance, { query, values, signal })
     },
     async close() {
@@ -48,7 +52,30 @@ export function duckdbEngine({ tables }: DuckDbOptions): QueryEngine {
   }
 }
 
-async function open(tables: Readonly<Record<string, string>>): Promise<DuckDBInstance> {
+/** Views of tables of the catalog follow their files. */
+async function refresh(
+  instance: DuckDBInstance,
+  tables: DuckDbOptions['tables'],
+  shown: Map<string, string>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [name, table] of Object.entries(tables)) {
+    if (typeof table === 'string') continue
+    const select = await table.select(signal)
+    if (shown.get(name) === select) continue
+    const connection = await instance.connect()
+    try {
+      await connection.run(`CREATE OR REPLACE VIEW "${name}" AS ${select}`)
+      shown.set(name, select)
+    } catch (error) {
+      throw new FactError(`the files of the table \`${name}\` are not what the catalog says`, error)
+    } finally {
+      connection.closeSync()
+    }
+  }
+}
+
+async function open(tables: DuckDbOptions['tables']): Promise<DuckDBInstance> {
   const duckdb = await loadPackage('@duckdb/node-api', () => import('@duckdb/node-api'))
   const instance = await duckdb.DuckDBInstance.create(':memory:', {
     memory_limit: MEMORY_LIMIT,
@@ -59,6 +86,7 @@ async function open(tables: Readonly<Record<string, string>>): Promise<DuckDBIns
   const connection = await instance.connect()
   try {
     for (const [name, path] of Object.entries(tables)) {
+      if (typeof path !== 'string') continue
       const reader = READERS.find(([ending]) => ending.test(path))?.[1]
       if (reader === undefined) throw new TypeError(`the table \`${name}\` is no Parquet, CSV or JSON Lines file`)
       await connection.run(`CREATE VIEW "${name}" AS SELECT * FROM ${reader}(${quoted(path)})`).catch(() => {
@@ -66,7 +94,9 @@ async function open(tables: Readonly<Record<string, string>>): Promise<DuckDBIns
       })
     }
     // From here on nothing but these folders can be read, and nobody can change that.
-    const folders = await Promise.all(Object.values(tables).map(folderOf))
+    const folders = await Promise.all(
+      Object.values(tables).map(async (table) => (typeof table === 'string' ? await folderOf(table) : table.folder)),
+    )
     await connection.run(`SET allowed_directories = [${folders.map(quoted).join(', ')}]`)
     await connection.run('SET enable_external_access = false')
     await connection.run('SET lock_configuration = true')
