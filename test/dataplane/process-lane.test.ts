@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { ProcessLane } from './process-lane.ts'
-import { folderWith } from './test-agent.ts'
+import { ProcessLane } from '#dataplane/process-lane.ts'
+import { folderWith } from '#dataplane/test-agent.ts'
 
 const SCRIPT = `
   import { writeFileSync } from 'node:fs'
@@ -56,7 +56,7 @@ test('a process sees nothing of the environment and can not write', async (t) =>
 test('an idle process keeps its parent not alive, and closing is waited for', async () => {
   const run = async (end: string) => {
     const source = `
-      import { ProcessLane } from ${JSON.stringify(import.meta.resolve('./process-lane.ts'))}
+      import { ProcessLane } from ${JSON.stringify(import.meta.resolve('#dataplane/process-lane.ts'))}
       const lane = new ProcessLane(new URL(${JSON.stringify(script.href)}), { maxHeapMb: 64, maxResidentMb: 1000 })
       console.log(await lane.call('one', 5000))
       ${end}`

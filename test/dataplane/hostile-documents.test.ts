@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { folderWith } from '#dataplane/test-agent.ts'
-import { parse } from './parse.ts'
-import { makeDocx, makeXlsx, makeZip, paragraph, parsedWhole, partsOf, skipWithoutParsers } from './test-files.ts'
-import { makePdf } from './test-pdf.ts'
+import { parse } from '#dataplane/parse/parse.ts'
+import { makeDocx, makeXlsx, makeZip, paragraph, parsedWhole, partsOf, skipWithoutParsers } from '#dataplane/parse/test-files.ts'
+import { makePdf } from '#dataplane/parse/test-pdf.ts'
 
 const options = { skip: skipWithoutParsers }
 const MB = 1024 * 1024
