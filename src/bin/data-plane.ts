@@ -45,6 +45,7 @@ export function dataPlaneOptions(loaded: LoadedConfig, onFault: (error: unknown)
     ...(reranker === undefined ? {} : { reranker }),
     rebuild: dataPlane.index.rebuild,
     writes: dataPlane.index.writes,
+    servesOld: dataPlane.index.servesOld,
     listEveryMs: dataPlane.index.listEveryMinutes * 60_000,
     maxAnswerBytes: dataPlane.maxAnswerBytes,
     onFault,

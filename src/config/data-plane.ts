@@ -313,6 +313,12 @@ const index = z
         'Makes an index of another embedding model anew at the start. Default false: the agent refuses to start.',
       ),
     writes: z.boolean().default(true).describe('False: this agent only reads, another one ingests. Default true.'),
+    servesOld: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Serves the index that is there at once, and brings it up to date meanwhile; where rules have changed it waits. Default false: ready means up to date.',
+      ),
     listEveryMinutes: z
       .number()
       .min(0)

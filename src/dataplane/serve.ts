@@ -41,6 +41,8 @@ export interface DataPlaneOptions {
   readonly rebuild?: boolean
   /** False: another process writes the indexes. Default true. */
   readonly writes?: boolean
+  /** Serves an index that is there while it is brought up to date. Default false. */
+  readonly servesOld?: boolean
   /** Sources are listed again after so long. Default 0: at the start only. */
   readonly listEveryMs?: number
   /** Upper bound of an answer's JSON, whatever the request asks for. Default 65536. */
@@ -130,6 +132,7 @@ class Agent {
       embedder,
       rebuild: options.rebuild ?? false,
       writes: options.writes ?? true,
+      servesOld: options.servesOld ?? false,
       listEveryMs: options.listEveryMs ?? 0,
       now,
       onFault,
@@ -152,8 +155,8 @@ class Agent {
   async start(): Promise<readonly IngestReport[]> {
     try {
       const reports = await this.#keeper.start((progress) => {
-        this.#notReady = `ingesting ${progress.collection}: ${progress.done} of ${progress.total} documents`
         this.#options.onProgress?.(progress)
+        this.#notReady = `ingesting ${progress.collection}: ${progress.done} of ${progress.total} documents`
       })
       // The model is loaded now rather than by the first caller.
       if (this.#options.collections.length > 0) await this.#world.embedder.embedQuery('ready')

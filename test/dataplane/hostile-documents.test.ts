@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { folderWith } from '#dataplane/test-agent.ts'
 import { parse } from '#dataplane/parse/parse.ts'
-import { makeDocx, makeXlsx, makeZip, paragraph, parsedWhole, partsOf, skipWithoutParsers } from '#dataplane/parse/test-files.ts'
+import {
+  makeDocx,
+  makeXlsx,
+  makeZip,
+  paragraph,
+  parsedWhole,
+  partsOf,
+  skipWithoutParsers,
+} from '#dataplane/parse/test-files.ts'
 import { makePdf } from '#dataplane/parse/test-pdf.ts'
 
 const options = { skip: skipWithoutParsers }

@@ -86,6 +86,33 @@ for (const switches of [
 }
 
 test(
+  'a restart serves the index that is there, unless the rules have changed',
+  { skip: skipWithoutIndex },
+  async (t) => {
+    const world = await awsWorld(t)
+    world.put('docs/first.md', 'The anemometer measures the wind.')
+    const first = await agentOf(t, world, { servesOld: true })
+    assert.deepEqual(await first.find('anemometer'), ['first.md'])
+    await first.plane.close()
+    world.put('docs/second.md', 'The tide gauge measures the sea.')
+    // The source is slow: what is there is served meanwhile.
+    world.sim.faults.set({ service: 's3', kind: 'latency', ms: 2000 })
+    const second = await agentOf(t, world, { servesOld: true })
+    assert.deepEqual(await second.find('anemometer'), ['first.md'])
+    assert.deepEqual(await second.find('tide gauge'), [])
+    await eventually(async () => (await second.find('tide gauge')).length > 0)
+    await second.plane.close()
+    // Under other rules the old index would show too much: it is waited for.
+    const rules = [{ documents: '*', roles: ['people'], groups: [] }]
+    const startedMs = performance.now()
+    const collections = [collectionOf('', { source: world.source(), rules })]
+    const third = await agentOf(t, world, { servesOld: true, collections })
+    assert.ok(performance.now() - startedMs > 1900)
+    assert.deepEqual(await third.find('anemometer'), [])
+  },
+)
+
+test(
   'an index on S3 is written by one agent and read by others, which find what is new',
   { skip: skipWithoutIndex, timeout: 60_000 },
   async (t) => {

@@ -1,3 +1,5 @@
+import { RULES_VERSION } from '#detect/scan.ts'
+import { createHash } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { assertCollections } from '#dataplane/access/collection.ts'
 import type { Collection } from '#dataplane/access/collection.ts'
@@ -19,6 +21,11 @@ export interface KeeperOptions {
   readonly rebuild: boolean
   /** False: the indexes are read and another process writes them. */
   readonly writes: boolean
+  /**
+   * Whether an index that a whole ingest left is served at once, and brought up to date meanwhile. Where the rules of a
+   * collection have changed since, or there is no index yet, it is waited for.
+   */
+  readonly servesOld: boolean
   /** A source is listed again after so long, for what no event told. 0: only at the start. */
   readonly listEveryMs: number
   readonly now: () => number
@@ -90,9 +97,22 @@ export class IndexKeeper {
       this.#watching = this.#refreshNowAndThen()
       return []
     }
-    const reports = await this.ingest(undefined, onProgress)
-    this.#watching = Promise.all(Array.from(this.#indexes.values(), async (index) => await this.#follow(index)))
-    return reports
+    const canServe = this.#options.servesOld && [...this.#indexes.values()].every(isServable)
+    const ingested = this.ingest(undefined, onProgress)
+    this.#watching = ingested.then(
+      async () => await Promise.all(Array.from(this.#indexes.values(), async (index) => await this.#follow(index))),
+      // Whoever waits for the ingest is told; nobody does when the old index is served.
+      (error: unknown) => (canServe ? this.#recover(error) : undefined),
+    )
+    return canServe ? [] : await ingested
+  }
+
+  /** The old index is served, and the ingest is tried again with the next listing or event. */
+  async #recover(error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    for (const { collection } of this.#indexes.values()) this.#note(collection.name, { state: 'failing' })
+    this.#options.onFault(error)
+    await Promise.all(Array.from(this.#indexes.values(), async (index) => await this.#follow(index)))
   }
 
   /** What another agent writes is read; its passages need no word from here, who may read them does. */
@@ -139,6 +159,7 @@ export class IndexKeeper {
         onProgress(progress)
       },
     })
+    index.manifest.setFact(SERVABLE, rulesOf(index))
     this.#note(name, { state: 'current', error: '', currentAtEpochMs: this.#options.now() })
     return report
   }
@@ -153,11 +174,14 @@ export class IndexKeeper {
     const { signal } = this.#stop
     if (source.watch === undefined) return
     for (let retryMs: number = RETRY_MS[0]; !signal.aborted; retryMs = Math.min(retryMs * 2, RETRY_MS[1])) {
+      const startedMs = performance.now()
       try {
         await source.watch(async (changes) => await this.#take(index, changes), signal)
       } catch (error) {
         if (signal.aborted) return
         this.#fail(name, error)
+        // What went well for so long has a fault of its own, not the former one.
+        if (performance.now() - startedMs > RETRY_MS[1]) retryMs = RETRY_MS[0]
         await pause(retryMs, signal)
       }
     }
@@ -232,6 +256,20 @@ async function waitingForLock<Result>(work: () => Promise<Result>, signal: Abort
       await pause(LOCKED_WAIT_MS, signal)
     }
   }
+}
+
+/** Fact of a manifest: the rules under which the last whole ingest was made. */
+const SERVABLE = 'served'
+
+/** Whether every passage has the permissions that the collection's rules give it now. */
+function isServable(index: CollectionIndex): boolean {
+  return index.manifest.fact(SERVABLE) === rulesOf(index)
+}
+
+function rulesOf({ collection }: CollectionIndex): string {
+  return createHash('sha256')
+    .update(JSON.stringify([RULES_VERSION, collection.rules]))
+    .digest('hex')
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
