@@ -1,12 +1,12 @@
 import { openDeadline } from '#dataplane/deadline.ts'
 import type { Embedder } from '#dataplane/embed/embedder.ts'
 import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
-import type { PassageWithVector } from '#dataplane/index/store.ts'
+import type { Hit } from '#dataplane/index/store.ts'
 import { JudgementsError } from './judgements.ts'
 import type { JudgedQuery } from './judgements.ts'
 import { hold, mean, meets, ndcg, percentile, recall, reciprocalRank } from './measures.ts'
 import type { Judgement, Met, RankedPassage } from './measures.ts'
-import { isRelevant, wordsOf } from './rank.ts'
+import { aboveFloor, rank, wordsOf } from './rank.ts'
 import type { Reranker } from './rerank.ts'
 import { retrieve } from './retrieve.ts'
 
@@ -89,9 +89,9 @@ export async function evaluate(
   const floor = { found: 0, cut: 0 }
   const asked: { judged: JudgedQuery; rankings: ReadonlyMap<Way, Ranking> }[] = []
   for (const judged of queries) {
-    const rankings = await rank(index, judged.query, { accessIds, tools, k })
+    const rankings = await askEachWay(index, judged.query, { accessIds, tools, k })
     asked.push({ judged, rankings: rankings.byWay })
-    const lost = lostToFloor(judged, rankings.candidates, rankings.vector)
+    const lost = lostToFloor(judged, rankings.ranked, rankings.kept)
     floor.found += lost.found
     floor.cut += lost.cut
   }
@@ -114,7 +114,7 @@ export async function evaluate(
   }
 }
 
-async function rank(
+async function askEachWay(
   index: CollectionIndex,
   query: string,
   { accessIds, tools, k }: { accessIds: readonly string[]; tools: EvaluateTools; k: number },
@@ -147,30 +147,28 @@ async function rank(
     const reranked = byWay.get('reranked')
     if (reranked !== undefined) byWay.set('reranked', { ...reranked, ms: reranked.ms + embedMs })
   }
-  return { byWay, candidates: [...vectorHits.passages, ...textHits.passages], vector }
+  const { name: collection } = index.collection
+  const question = { words: wordsOf(query), vector }
+  const ranked = rank(question, [{ collection, hits: vectorHits.hits }], [{ collection, hits: textHits.hits }])
+  const passagesOf = (candidates: typeof ranked) => candidates.map(({ passage }) => passage)
+  return { byWay, ranked: passagesOf(ranked), kept: passagesOf(aboveFloor(ranked, question)) }
 }
 
-async function timed(search: () => Promise<readonly { readonly passage: PassageWithVector }[]>) {
+async function timed(search: () => Promise<Hit[]>) {
   const started = performance.now()
   const hits = await search()
-  return { passages: hits.map(({ passage }) => passage), ms: performance.now() - started }
+  return { hits, passages: hits.map(({ passage }) => passage), ms: performance.now() - started }
 }
 
 /** Judgements that the searches met but nothing above the floor does. */
 function lostToFloor(
-  { query, relevant }: JudgedQuery,
-  candidates: readonly PassageWithVector[],
-  vector: Float32Array,
+  { relevant }: JudgedQuery,
+  ranked: readonly RankedPassage[],
+  kept: readonly RankedPassage[],
 ): { found: number; cut: number } {
-  const question = [{ words: wordsOf(query), vector }]
-  const lost = { found: 0, cut: 0 }
-  for (const judgement of relevant) {
-    const right = candidates.filter((passage) => meets(passage, judgement))
-    if (right.length === 0) continue
-    lost.found += 1
-    if (!right.some((passage) => isRelevant(passage, question))) lost.cut += 1
-  }
-  return lost
+  const found = relevant.filter((judgement) => ranked.some((passage) => meets(passage, judgement)))
+  const cut = found.filter((judgement) => !kept.some((passage) => meets(passage, judgement)))
+  return { found: found.length, cut: cut.length }
 }
 
 function figuresOf(
