@@ -10,8 +10,8 @@ const DUPLICATE_SHARE = 0.85
 /**
  * A question is about the collection when its best passage has this sum of cosine and words. Of 97 times that a question
  * about nothing (football, cakes, random letters) was put to one of the two corpora of this repository, 86 stay below it;
- * most of the others come near what the corpora are about (flights, presses, cranes, mercury). None of 119 questions of
- * the evaluation corpus that have an answer does.
+ * most of the others come near what the corpora are about (flights, presses, cranes, mercury). Of 119 queries of the
+ * evaluation corpus that have an answer, none does.
  */
 const FLOOR = 0.27
 /** Where the best passage is above the floor, others are kept when they are half as relevant: they complete it. */
