@@ -16,6 +16,8 @@ export const PARTS = [
   'router-prefix',
   'router-brown-out',
   'ingest-parse',
+  'retrieval',
+  'physics',
 ] as const
 /** Those that run when none is named: the others write gigabytes, kill for minutes, or need labelled texts. */
 const USUAL_PARTS: readonly Part[] = ['journey', 'micro', 'start-up']
@@ -24,7 +26,7 @@ export type Part = (typeof PARTS)[number]
 export interface BenchOptions {
   /** Short runs and one round: to see that everything works, not to quote. Default false. */
   readonly quick?: boolean | undefined
-  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, `guard`, `dialects`, `router`, `ingest-parse`, or sides such
+  /** Parts or sides to run: `journey`, `micro`, `start-up`, `audit`, `audit-verify`, `audit-kill`, `guard`, `dialects`, `router`, `ingest-parse`, `retrieval`, `physics`, or sides such
    * as `bare` and `thinplane`. Default: the first three. */
   readonly only?: readonly string[] | undefined
   /** Rounds of the journey. Default 5, with `quick` 1. */

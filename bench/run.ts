@@ -14,6 +14,8 @@ import { ensurePeers } from './peers.ts'
 import { showProfile, summariseProfiles } from './profile.ts'
 import { requestsFor } from './prompt.ts'
 import { type JourneyResult, type Report, type Section, markdownOf, writeReport } from './report.ts'
+import { runPhysics } from './physics.ts'
+import { runRetrieval } from './retrieval.ts'
 import { ROUTER_PARTS, runRouter } from './router.ts'
 import { runStartUp } from './start-up.ts'
 import { type CloudFacts, SIDES, type Side, type SideName, type Surroundings } from './sides.ts'
@@ -78,6 +80,14 @@ export async function runBench(options: BenchOptions): Promise<void> {
     if (choice.parts.has('ingest-parse')) {
       await quiet(choice, 'parsing of documents')
       sections.push(await runIngestParse(choice.quick))
+    }
+    if (choice.parts.has('retrieval')) {
+      await quiet(choice, 'retrieval')
+      sections.push(await runRetrieval(workFolder, machine.isPinned, choice.quick))
+    }
+    if (choice.parts.has('physics')) {
+      await quiet(choice, 'distance')
+      sections.push(await runPhysics(workFolder, machine.isPinned, choice.quick))
     }
     if (choice.parts.has('guard')) sections.push(await runGuard(choice.data))
     const journey = choice.parts.has('journey') ? await runJourney(choice, workFolder, machine.isPinned) : undefined

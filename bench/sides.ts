@@ -269,6 +269,22 @@ export function configOf({ clouds, upstreamUrl }: Pick<Surroundings, 'clouds' | 
   }
 }
 
+/** A configuration of an agent alone: the parts of the control plane are there for the check of the file only. */
+export function dataConfigOf(dataPlane: object): object {
+  const tenant = '00000000-0000-4000-8000-000000000001'
+  const unused = 'http://127.0.0.1:9'
+  const clouds: CloudFacts = {
+    token: '',
+    entraUrl: unused,
+    tenant,
+    audience: 'bench',
+    tenants: [{ tenant, token: '' }],
+    contentSafetyUrl: unused,
+    contentSafetyKey: '',
+  }
+  return { ...configOf({ clouds, upstreamUrl: unused }), dataPlane }
+}
+
 /** Writes a configuration into the folder, where the gateway keeps its state as well. JSON is YAML too. */
 export async function writeConfig(folder: string, config: object): Promise<string> {
   await mkdir(folder, { recursive: true })

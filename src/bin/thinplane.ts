@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   doctor: () => import('./commands/doctor.ts'),
   guard: () => import('./commands/guard.ts'),
   ingest: () => import('./commands/ingest.ts'),
+  eval: () => import('./commands/eval.ts'),
   audit: () => import('./commands/audit.ts'),
   policy: () => import('./commands/policy.ts'),
   keys: () => import('./commands/keys.ts'),

@@ -18,7 +18,7 @@ const HERE = fileURLToPath(new URL('..', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const CACHE = join(ROOT, '.cache')
 const PREFIX = 'dataplane-questions-'
-const MIN_RIGHT = 13
+const MIN_RIGHT = 14
 
 const skip =
   skipWithoutIndex ||

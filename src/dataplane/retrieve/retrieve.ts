@@ -3,7 +3,7 @@ import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
 import type { Embedder } from '#dataplane/embed/embedder.ts'
 import type { Deadline } from '#dataplane/deadline.ts'
 import { mergeNeighbours, withinTokens } from './neighbours.ts'
-import { fuse, isRelevant, select, wordsOf } from './rank.ts'
+import { aboveFloor, fuse, rank, select, wordsOf } from './rank.ts'
 import type { Candidate, CollectionHits } from './rank.ts'
 import { RerankError } from './rerank.ts'
 import type { Reranker } from './rerank.ts'
@@ -50,7 +50,7 @@ const COMPOSE_MS = 30
 const RERANK_TIMEOUT_MS = 1500
 
 /**
- * Searches every collection for every query by meaning and by words, fuses the lists and keeps what is
+ * Searches every collection for every query by meaning and by words, ranks what was found and keeps what is
  * relevant. Only passages that the caller may read are ever looked at. What is not there in time is left out, and said
  * to be missing.
  *
@@ -98,9 +98,11 @@ export async function retrieve(request: RetrieveRequest, tools: RetrieveTools, d
     }),
   ])
   const relevant = await span('fuse', async () => {
-    const questions = queries.map((query, at) => ({ words: wordsOf(query), vector: meaning.vectors?.[at] }))
-    const fused = fuse([...meaning.lists, ...words])
-    return await Promise.resolve(fused.filter(({ passage }) => isRelevant(passage, questions)))
+    const orders = queries.map((query, at) => {
+      const question = { words: wordsOf(query), vector: meaning.vectors?.[at] }
+      return aboveFloor(rank(question, meaning.lists[at] ?? [], words[at] ?? []), question)
+    })
+    return await Promise.resolve(fuse(orders))
   })
   const { reranker } = tools
   const ordered =
