@@ -26,6 +26,7 @@ import type { IndexEngine } from '#dataplane/index/store.ts'
 import { createBedrockReranker } from '#dataplane/retrieve/bedrock-rerank.ts'
 import type { Reranker } from '#dataplane/retrieve/rerank.ts'
 import { folderSource } from '#dataplane/sources/folder.ts'
+import { kinesisSource } from '#dataplane/sources/kinesis/kinesis.ts'
 import { s3Source } from '#dataplane/sources/s3.ts'
 import type { Source } from '#dataplane/sources/source.ts'
 
@@ -95,10 +96,11 @@ interface SourceWorld {
 }
 
 function sourceOf(
-  { name, folder, s3 }: Pick<CollectionConfig, 'folder' | 's3' | 'kinesis'> & { readonly name: string },
+  { name, folder, s3, kinesis }: Pick<CollectionConfig, 'folder' | 's3' | 'kinesis'> & { readonly name: string },
   { aws, resolve, dataDir, onFault }: SourceWorld,
 ): Source {
   if (folder !== undefined) return folderSource(resolve(folder))
+  if (kinesis !== undefined) return kinesisSource(aws, { ...kinesis, onFault })
   if (s3 === undefined) throw new Error(`the collection \`${name}\` has no source`)
   const { bucket, prefix, queue, job, maxMegabytes } = s3
   return s3Source(aws, {

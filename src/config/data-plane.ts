@@ -405,6 +405,15 @@ export const dataPlane = z
       .optional()
       .describe('Cosigns checkpoints of audit logs at `/witness/add-checkpoint`. Absent: it does not.'),
   })
+  .refine(
+    ({ collections }) => {
+      const streams = Object.values(collections).flatMap(({ kinesis: events }) =>
+        events === undefined ? [] : [`${events.leases} ${events.stream}`],
+      )
+      return new Set(streams).size === streams.length
+    },
+    { error: 'give each collection over the same stream a table of leases of its own', path: ['collections'] },
+  )
   .optional()
   .describe('The agent beside the data: read by `thinplane data` and `thinplane ingest`.')
 

@@ -232,6 +232,11 @@ limits:
     [1, 'dataPlane.collections.docs', message],
   ]),
   [
+    'two collections that would take each other the events',
+    `dataPlane: {jwksUrl: u, collections: {a: {kinesis: {stream: s, leases: tab}}, b: {kinesis: {stream: s, leases: tab}}}}${REST}`,
+    [1, 'dataPlane.collections', 'give each collection over the same stream a table of leases of its own'],
+  ],
+  [
     'no default profile',
     `guard: {defaultProfile: mild, profiles: {strict: {managed: off}}}\ntargets: {vllm: {provider: bedrock, ${TARGET}}}\naliases: {chat: {targets: [vllm]}}`,
     [1, 'guard.defaultProfile', 'there is no such profile, choose one of strict'],

@@ -9,7 +9,7 @@ import { openAws } from '#dataplane/aws/aws.ts'
 import type { Aws } from '#dataplane/aws/aws.ts'
 import { s3Source } from '#dataplane/sources/s3.ts'
 import type { S3SourceOptions } from '#dataplane/sources/s3.ts'
-import type { Source } from '#dataplane/sources/source.ts'
+import type { ObjectSource } from '#dataplane/sources/source.ts'
 import { startAws } from '#simclouds/start-aws.ts'
 import type { RunningAws, StartAwsOptions } from '#simclouds/start-aws.ts'
 
@@ -21,7 +21,7 @@ export interface AwsWorld {
   readonly folder: string
   put(key: string, text: string | Uint8Array): void
   remove(key: string): void
-  source(changes?: Partial<S3SourceOptions>): Source
+  source(changes?: Partial<S3SourceOptions>): ObjectSource
   /** What the sources told of. */
   readonly faults: unknown[]
 }

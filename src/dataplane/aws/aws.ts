@@ -88,7 +88,8 @@ export function openAws(options: AwsOptions) {
     }),
     kinesis: once(async () => {
       const { KinesisClient } = await loadPackage('@aws-sdk/client-kinesis', () => import('@aws-sdk/client-kinesis'))
-      return kept(new KinesisClient(await common('kinesis')))
+      // Who reads a stream paces itself: the SDK would wait up to 20 seconds, unseen, when a shard is throttled.
+      return kept(new KinesisClient({ ...(await common('kinesis')), maxAttempts: 1 }))
     }),
     bedrock: once(async () => {
       const { BedrockRuntimeClient } = await loadPackage(

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { AttributeValue, KeysAndAttributes } from '@aws-sdk/client-dynamodb'
-import { awsErrorName } from '#dataplane/aws/aws.ts'
+import { awsErrorName, awsStatus } from '#dataplane/aws/aws.ts'
 import type { Aws } from '#dataplane/aws/aws.ts'
 import { loadPackage } from '#dataplane/heavy.ts'
-import { FactError } from './facts.ts'
+import { FactError, exactNumber } from './facts.ts'
 import type { ItemTable } from './facts.ts'
 import type { ParamValues } from '#kit/sql-template.ts'
 
@@ -14,6 +14,8 @@ export interface DynamoTableOptions extends Omit<ItemTable, 'get'> {
 
 /** Keys of one BatchGetItem at most (DynamoDB API reference). */
 const KEYS_AT_ONCE = 100
+/** Text of a key at most, in bytes (DynamoDB, quotas: partition key). */
+const MAX_KEY_BYTES = 2048
 /** What the table did not get to is asked again, twice as late each time. */
 const RETRY_MS = [30, 1000] as const
 
@@ -27,10 +29,19 @@ export function dynamoTable(aws: Aws, options: DynamoTableOptions): ItemTable {
       } catch (error) {
         signal.throwIfAborted()
         if (error instanceof FactError) throw error
-        throw new FactError(`DynamoDB did not answer (${awsErrorName(error)})`, error)
+        throw asFactError(error)
       }
     },
   }
+}
+
+function asFactError(error: unknown): FactError {
+  const name = awsErrorName(error)
+  if (name === 'ResourceNotFoundException') return new FactError('DynamoDB has no such table', error)
+  // The names of the attributes are bound and the values have types: only the key can be wrong.
+  if (name === 'ValidationException') return new FactError('its key is another than the configuration says', error)
+  const isRefused = (awsStatus(error) ?? 500) < 500
+  return new FactError(isRefused ? `DynamoDB refused (${name})` : `DynamoDB did not answer (${name})`, error)
 }
 
 type Item = Record<string, AttributeValue>
@@ -43,7 +54,7 @@ async function getItems(
 ): Promise<(Readonly<Record<string, unknown>> | undefined)[]> {
   const wanted = keys.map((key) => keyOf(key))
   // DynamoDB refuses a call that names a key twice.
-  const distinct = [...new Map(wanted.map((key) => [nameOf(key), key])).values()]
+  const distinct = [...new Map(wanted.filter(canBe).map((key) => [nameOf(key), key])).values()]
   const found = new Map<string, Item>()
   for (let at = 0; at < distinct.length; at += KEYS_AT_ONCE) {
     for (const item of await batchGet(aws, options, distinct.slice(at, at + KEYS_AT_ONCE), signal)) {
@@ -57,7 +68,7 @@ async function getItems(
   return wanted.map((key) => {
     const item = found.get(nameOf(key))
     if (item === undefined) return undefined
-    const plain = unmarshall(item, { wrapNumbers: (text) => numberOf(text) })
+    const plain = unmarshall(item, { wrapNumbers: exactNumber })
     return Object.fromEntries(
       Object.entries(plain).flatMap(([name, value]: [string, unknown]) =>
         visible.has(name) ? [[name, jsonOf(value)]] : [],
@@ -109,13 +120,18 @@ function keyOf(values: ParamValues): Item {
   )
 }
 
-function nameOf(key: Item): string {
-  return JSON.stringify(Object.entries(key).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+/** DynamoDB refuses the whole call for a key that no item can have. */
+function canBe(key: Item): boolean {
+  return Object.values(key).every(({ S: text = ' ' }) => text !== '' && Buffer.byteLength(text) <= MAX_KEY_BYTES)
 }
 
-function numberOf(text: string): number | string {
-  const number = Number(text)
-  return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number)) ? number : text
+/** The same for every way to write a number: DynamoDB gives them without exponents. */
+function nameOf(key: Item): string {
+  const plain = Object.entries(key).map(([name, { N: number, S: text }]) => [
+    name,
+    number === undefined ? text : Number(number),
+  ])
+  return JSON.stringify(plain.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1)))
 }
 
 /** Sets become lists; bytes say nothing to a model. */

@@ -64,6 +64,18 @@ export class FactError extends Error {
   }
 }
 
+/** Digits that every double keeps. */
+const DOUBLE_DIGITS = 15
+
+/** A number of any length as JSON can carry it: as text where a double would lose digits. */
+export function exactNumber(text: string): number | string {
+  const number = Number(text)
+  if (!Number.isFinite(number)) return text
+  if (Number.isInteger(number)) return Number.isSafeInteger(number) ? number : text
+  const digits = text.replace(/e.*$/i, '').replace(/0+$/, '').replaceAll(/\D/g, '').replace(/^0+/, '')
+  return digits.length <= DOUBLE_DIGITS ? number : text
+}
+
 /** What of a caller a parameter may be. */
 export type CallerValue = 'subject' | 'tenant' | 'roles' | 'groups'
 

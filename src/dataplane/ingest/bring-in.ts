@@ -136,7 +136,7 @@ async function read(
 }
 
 /** The object is as it was; who may read it, or the screening rules, may not be. */
-async function refresh(
+export async function refresh(
   index: CollectionIndex,
   document: string,
   entry: ManifestEntry,

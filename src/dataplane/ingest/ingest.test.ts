@@ -8,7 +8,7 @@ import { permittedAccessIds } from '#dataplane/access/collection.ts'
 import type { Collection } from '#dataplane/access/collection.ts'
 import { openCollection } from '#dataplane/index/collection-index.ts'
 import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
-import { ingest } from './ingest.ts'
+import { ingest, takeChanges } from './ingest.ts'
 import { createPreparer } from './preparer.ts'
 import { collectionOf, createWordEmbedder, engineIn, folderWith, skipWithoutIndex } from '#dataplane/test-agent.ts'
 
@@ -164,3 +164,40 @@ test('vectors of another model are refused, or made anew', { skip: skipWithoutIn
   assert.equal((await ingest(index, { ...tools, embedder: other })).changed, 1)
   await index.close()
 })
+
+test(
+  'what was deleted is not brought back by an older event, even if nobody had seen it',
+  { skip: skipWithoutIndex },
+  async (t) => {
+    const { open, tools } = await world(t, {})
+    const index = await open({
+      source: { name: 'stream', watch: async () => await Promise.resolve() },
+    })
+    const arrived = (sequence: string) => ({
+      kind: 'arrived' as const,
+      document: 'a',
+      sequence,
+      object: { document: 'a', version: sequence, bytes: 4, modifiedEpochMs: 0 },
+      open: async () =>
+        await Promise.resolve({
+          input: { name: 'a.txt', bytes: new TextEncoder().encode('wind') },
+          version: sequence,
+          digest: sequence,
+          close: async () => await Promise.resolve(),
+        }),
+    })
+    const take = async (change: Parameters<typeof takeChanges>[2][number]) =>
+      await takeChanges(index, tools, [change], new AbortController().signal)
+    // A number of more digits than a double holds.
+    await take({ kind: 'deleted', document: 'a', sequence: '9007199254740993000' })
+    await take(arrived('9007199254740992999'))
+    assert.equal(await index.store.countPassages(), 0)
+    await take({ kind: 'deleted', document: 'a', sequence: '9007199254740993002' })
+    await take(arrived('9007199254740993001'))
+    assert.equal(await index.store.countPassages(), 0)
+    await take(arrived('9007199254740993003'))
+    assert.equal(await index.store.countPassages(), 1)
+    await take({ kind: 'deleted', document: 'a', sequence: '9007199254740993002' })
+    assert.equal(await index.store.countPassages(), 1)
+  },
+)

@@ -1,6 +1,7 @@
 import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
-import type { SourceChange, SourceObject } from '#dataplane/sources/source.ts'
-import { bringIn } from './bring-in.ts'
+import type { ObjectSource, SourceChange, SourceObject } from '#dataplane/sources/source.ts'
+import { accessOf } from '#dataplane/access/collection.ts'
+import { bringIn, refresh } from './bring-in.ts'
 import type { IngestTools, Outcome } from './bring-in.ts'
 import type { Fate, ManifestEntry } from './manifest.ts'
 import { IndexWriter } from './writer.ts'
@@ -46,7 +47,7 @@ const DOCUMENTS_AT_ONCE = 6
 const MAX_LISTED = 1000
 
 /**
- * Brings the index up to date with the source. Unchanged documents cost one look at their version. May be killed at any
+ * Brings the index up to date with the source; what a stream once told is only given its present readers and screening. Unchanged documents cost one look at their version. May be killed at any
  * point: what was not noted in the manifest is done again, and replaces itself.
  *
  * @throws when the source can not be listed, another process ingests the same collection, or a package is missing.
@@ -56,11 +57,38 @@ export async function ingest(
   tools: IngestTools,
   options: IngestOptions = {},
 ): Promise<IngestReport> {
-  return await index.alone(async () => await ingestLocked(index, tools, options))
+  const { source } = index.collection
+  return await index.alone(async () =>
+    'list' in source ? await listInto(index, source, tools, options) : await refreshAll(index, options),
+  )
 }
 
-async function ingestLocked(
+/** Nobody can ask a stream again: its documents stay as they arrived, with the readers and the screening of today. */
+async function refreshAll(
   index: CollectionIndex,
+  { onProgress, signal = new AbortController().signal }: IngestOptions,
+): Promise<IngestReport> {
+  const startedMs = performance.now()
+  const { manifest, store, collection } = index
+  const documents = manifest.indexed()
+  const tally = { listed: documents.length, done: 0, changed: 0, removed: 0 }
+  for (const document of documents) {
+    signal.throwIfAborted()
+    const entry = manifest.get(document)
+    if (entry === undefined) continue
+    const isChanged = (await refresh(index, document, entry, accessOf(collection, document))) === 'written'
+    tally.done += 1
+    if (isChanged) tally.changed += 1
+    const { done, listed: total } = tally
+    onProgress?.({ collection: collection.name, document, fate: entry.fate, isChanged, done, total })
+  }
+  if (tally.changed > 0) await store.compact()
+  return report(index, { ...tally, ms: performance.now() - startedMs })
+}
+
+async function listInto(
+  index: CollectionIndex,
+  source: ObjectSource,
   tools: IngestTools,
   { onProgress, signal = new AbortController().signal }: IngestOptions,
 ): Promise<IngestReport> {
@@ -76,10 +104,10 @@ async function ingestLocked(
   }
   const writer = new IndexWriter(index, (document, { fate }: ManifestEntry) => tell(document, fate, true))
   manifest.beginListing()
-  const listing = collection.source.list(ended)[Symbol.asyncIterator]()
+  const listing = source.list(ended)[Symbol.asyncIterator]()
   const gone: string[] = []
   const one = async (object: SourceObject): Promise<void> => {
-    const outcome = await bringIn({ index, tools, writer }, object, async () => collection.source.open(object, ended))
+    const outcome = await bringIn({ index, tools, writer }, object, async () => source.open(object, ended))
     if (outcome === 'written') tally.changed += 1
     else if (outcome === 'gone') gone.push(object.document)
     else tell(object.document, manifest.get(object.document)?.fate ?? 'indexed', false)
@@ -131,6 +159,7 @@ export async function takeChanges(
     signal.throwIfAborted()
     const { document } = change
     if (change.kind === 'changed') {
+      if (!('list' in source)) throw new TypeError('a stream has nothing to look after')
       const object = await source.find?.(document, signal)
       if (object === undefined) removed.push(document)
       else counted(await bringIn({ index, tools, writer }, object, async () => source.open(object, signal)), document)
@@ -142,7 +171,11 @@ export async function takeChanges(
   }
   await writer.flush()
   const known = removed.filter((document) => (index.manifest.get(document)?.fate ?? 'deleted') !== 'deleted')
-  await remove(index, known, tools, sequencesOf(changes))
+  const sequences = sequencesOf(changes)
+  await remove(index, known, tools, sequences)
+  // Also of what was not there: the event that brought it may come later.
+  const told = removed.filter((document) => !known.includes(document) && (sequences.get(document) ?? '') !== '')
+  buryAll(index, told, tools, sequences)
   return count + known.length
 }
 
@@ -163,27 +196,33 @@ function isOlder(sequence: string, former: string | undefined): boolean {
 
 /** Takes documents out of the index and leaves a tombstone for each. */
 async function remove(
-  { store, manifest }: CollectionIndex,
+  index: CollectionIndex,
   documents: readonly string[],
   tools: IngestTools,
   sequences: ReadonlyMap<string, string> = new Map(),
 ): Promise<void> {
   if (documents.length === 0) return
-  await store.remove(documents)
+  await index.store.remove(documents)
+  buryAll(index, documents, tools, sequences)
+}
+
+/** Of a document that nobody has seen. */
+const NOTHING = { version: '', digest: '', bytes: 0, modifiedEpochMs: 0, parser: '', rules: '', access: '' } as const
+
+function buryAll(
+  { manifest }: CollectionIndex,
+  documents: readonly string[],
+  tools: IngestTools,
+  sequences: ReadonlyMap<string, string>,
+): void {
+  if (documents.length === 0) return
   const atEpochMs = (tools.now ?? Date.now)()
   manifest.together(() => {
     for (const document of documents) {
-      const former = manifest.get(document)
-      if (former === undefined) continue
+      const former = manifest.get(document) ?? NOTHING
       const sequence = sequences.get(document) ?? ''
-      manifest.put(document, {
-        ...former,
-        passages: 0,
-        fate: 'deleted',
-        note: 'it was deleted at its source',
-        sequence,
-        atEpochMs,
-      })
+      const note = 'it was deleted at its source'
+      manifest.put(document, { ...former, passages: 0, fate: 'deleted', note, sequence, atEpochMs })
     }
   })
 }

@@ -51,6 +51,8 @@ const LOCKED_WAIT_MS = 1000
 const REFRESH_MS = 5000
 /** A source that can not be watched is tried again, twice as late each time up to the second. */
 const RETRY_MS = [1000, 60_000] as const
+/** Batches of changes between two compactions: each leaves small files behind. */
+const COMPACT_BATCHES = 100
 
 const OPENING: KeptState = { state: 'opening', done: 0, total: 0, error: '', currentAtEpochMs: 0 }
 
@@ -173,24 +175,33 @@ export class IndexKeeper {
     const { source, name } = index.collection
     const { signal } = this.#stop
     if (source.watch === undefined) return
-    for (let retryMs: number = RETRY_MS[0]; !signal.aborted; retryMs = Math.min(retryMs * 2, RETRY_MS[1])) {
-      const startedMs = performance.now()
+    let retryMs: number = RETRY_MS[0]
+    let batches = 0
+    const take = async (changes: readonly SourceChange[]): Promise<void> => {
+      batches += 1
+      await this.#take(index, changes, batches % COMPACT_BATCHES === 0)
+      retryMs = RETRY_MS[0]
+    }
+    while (!signal.aborted) {
       try {
-        await source.watch(async (changes) => await this.#take(index, changes), signal)
+        await source.watch(take, signal)
       } catch (error) {
         if (signal.aborted) return
         this.#fail(name, error)
-        // What went well for so long has a fault of its own, not the former one.
-        if (performance.now() - startedMs > RETRY_MS[1]) retryMs = RETRY_MS[0]
         await pause(retryMs, signal)
+        retryMs = Math.min(retryMs * 2, RETRY_MS[1])
       }
     }
   }
 
-  async #take(index: CollectionIndex, changes: readonly SourceChange[]): Promise<void> {
+  async #take(index: CollectionIndex, changes: readonly SourceChange[], compacts: boolean): Promise<void> {
     const { name } = index.collection
     const { signal } = this.#stop
-    const take = async () => await index.alone(async () => await takeChanges(index, this.#tools(), changes, signal))
+    const take = async () =>
+      await index.alone(async () => {
+        await takeChanges(index, this.#tools(), changes, signal)
+        if (compacts) await index.store.compact()
+      })
     await this.#turn(index, async () => await waitingForLock(take, signal))
     this.#note(name, { state: 'current', error: '', currentAtEpochMs: this.#options.now() })
   }

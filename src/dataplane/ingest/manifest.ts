@@ -81,6 +81,8 @@ export interface Manifest {
   seen(document: string): void
   /** Documents that have not been seen since the listing began, tombstones aside. */
   unseen(): string[]
+  /** Documents with passages, in order of their names. */
+  indexed(): string[]
   counts(): ManifestCounts
   /** In order of their names. */
   failed(limit: number): FailedDocument[]
@@ -186,6 +188,11 @@ class SqliteManifest implements Manifest {
     const rows = this.#database
       .prepare(`SELECT document FROM documents WHERE fate != 'deleted' AND document NOT IN (SELECT document FROM seen)`)
       .all()
+    return rows.map(({ document }) => String(document))
+  }
+
+  indexed(): string[] {
+    const rows = this.#database.prepare(`SELECT document FROM documents WHERE fate = 'indexed' ORDER BY document`).all()
     return rows.map(({ document }) => String(document))
   }
 

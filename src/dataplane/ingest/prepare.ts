@@ -40,7 +40,10 @@ export async function* prepare(input: DocumentInput): AsyncGenerator<PreparedPar
   let title: string | undefined
   let isEmpty = true
   for await (const parsed of parse(input)) {
-    title ??= (parsed.title || posix.basename(input.name, posix.extname(input.name))).slice(0, MAX_TITLE_CHARS)
+    title ??= (input.title || parsed.title || posix.basename(input.name, posix.extname(input.name))).slice(
+      0,
+      MAX_TITLE_CHARS,
+    )
     const passages = passagesOf(chunker.next(parsed), title)
     if (passages.length === 0) continue
     isEmpty = false

@@ -8,6 +8,8 @@ export type DocumentInput = {
   readonly name: string
   /** Media type that the source gives, if it gives one. */
   readonly contentType?: string | undefined
+  /** Title that the source gives. Absent: the document's own, or its name. */
+  readonly title?: string | undefined
 } & ({ readonly bytes: Uint8Array } | { readonly path: string; readonly size: number })
 
 /** The bytes of a document, read where they are needed. */

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { open, opendir, realpath, stat } from 'node:fs/promises'
 import { join, posix, sep } from 'node:path'
 import { SourceError } from './source.ts'
-import type { OpenedObject, Source, SourceObject } from './source.ts'
+import type { ObjectSource, OpenedObject, SourceObject } from './source.ts'
 
 /** Files up to this size are handed on in memory, larger ones as they lie on disk. */
 const IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -12,7 +12,7 @@ const IN_MEMORY_BYTES = 8 * 1024 * 1024
  * The files of a folder on this machine. Names that begin with a dot are skipped; links are followed to files inside
  * the folder only, and never to folders.
  */
-export function folderSource(folder: string): Source {
+export function folderSource(folder: string): ObjectSource {
   return {
     name: `folder ${folder}`,
     list: (signal) => listFolder(folder, signal),

@@ -10,7 +10,7 @@ import { runGlueJob } from './glue-job.ts'
 import type { GlueJob } from './glue-job.ts'
 import { followBucketEvents } from './s3-events.ts'
 import { SourceError } from './source.ts'
-import type { OpenedObject, Source, SourceObject } from './source.ts'
+import type { ObjectSource, OpenedObject, SourceObject } from './source.ts'
 
 export interface S3SourceOptions {
   readonly bucket: string
@@ -34,7 +34,7 @@ const IN_MEMORY_BYTES = 8 * 1024 * 1024
 const RESUMES = 5
 
 /** The objects of an S3 bucket below a prefix. ETag and size are their version. */
-export function s3Source(aws: Aws, options: S3SourceOptions): Source {
+export function s3Source(aws: Aws, options: S3SourceOptions): ObjectSource {
   const { bucket, prefix, queue } = options
   return {
     name: `s3://${bucket}/${prefix}`,

@@ -48,7 +48,18 @@ export class SourceError extends Error {
 }
 
 /** Where the documents of a collection come from. */
-export interface Source {
+export type Source = ObjectSource | StreamSource
+
+/** Events that pass by: nobody can ask what there is, so what once arrived stays until an event says that it is deleted. */
+export interface StreamSource {
+  /** For people: `kinesis stream`. Names no secret. */
+  readonly name: string
+  /** As that of `ObjectSource`; hands on `arrived` and `deleted` only. */
+  watch(take: (changes: readonly SourceChange[]) => Promise<void>, signal: AbortSignal): Promise<void>
+}
+
+/** Objects that can be listed and read again. */
+export interface ObjectSource {
   /** For people: `folder /srv/docs`, `s3://bucket/prefix`. Names no secret. */
   readonly name: string
   /**
