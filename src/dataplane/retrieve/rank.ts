@@ -127,11 +127,13 @@ function byScore(a: Candidate, b: Candidate): number {
 
 /** The best `topK`, without near-duplicates, spread over documents as far as there are others. */
 export function select(candidates: readonly Candidate[], topK: number): Candidate[] {
-  const distinct = withoutDuplicates(candidates)
+  const isNew = duplicateFilter()
   const taken = new Map<string, number>()
   const spread: Candidate[] = []
   const rest: Candidate[] = []
-  for (const candidate of distinct) {
+  for (const candidate of candidates) {
+    if (spread.length === topK) break
+    if (!isNew(candidate.passage.text)) continue
     const document = `${candidate.collection}\n${candidate.passage.document}`
     const count = taken.get(document) ?? 0
     taken.set(document, count + 1)
@@ -141,13 +143,15 @@ export function select(candidates: readonly Candidate[], topK: number): Candidat
   return [...spread, ...rest].slice(0, topK).toSorted((a, b) => b.score - a.score)
 }
 
-function withoutDuplicates(candidates: readonly Candidate[]): Candidate[] {
-  const kept: { candidate: Candidate; triples: ReadonlySet<string> }[] = []
-  for (const candidate of candidates) {
-    const triples = triplesOf(candidate.passage.text)
-    if (kept.every((other) => overlap(triples, other.triples) < DUPLICATE_SHARE)) kept.push({ candidate, triples })
+/** Tells whether a text says something that those before it, in so many words, did not. */
+function duplicateFilter(): (text: string) => boolean {
+  const kept: ReadonlySet<string>[] = []
+  return (text) => {
+    const triples = triplesOf(text)
+    if (kept.some((other) => isDuplicate(triples, other))) return false
+    kept.push(triples)
+    return true
   }
-  return kept.map(({ candidate }) => candidate)
 }
 
 function triplesOf(text: string): ReadonlySet<string> {
@@ -156,9 +160,11 @@ function triplesOf(text: string): ReadonlySet<string> {
   return new Set(words.slice(2).map((word, at) => `${words[at]} ${words[at + 1]} ${word}`))
 }
 
-function overlap(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+function isDuplicate(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  // The smaller can not have more in common than it has.
+  if (Math.min(a.size, b.size) < DUPLICATE_SHARE * Math.max(a.size, b.size)) return false
   const common = a.intersection(b).size
-  return common / (a.size + b.size - common)
+  return common >= DUPLICATE_SHARE * (a.size + b.size - common)
 }
 
 const STOP_WORDS = new Set(
