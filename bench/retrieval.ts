@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startChild } from './child.ts'
 import { type ContextClient, type ContextReply, type Encoding, contextClient } from './context-client.ts'
-import { TESTED_CORE, processRssMb } from './machine.ts'
+import { TESTED_CORE, coreBusyMs, processCpuMs, processRssMb } from './machine.ts'
 import { type PassportOffice, openPassportOffice } from './passports.ts'
 import type { Section } from './report.ts'
 import type { BuildNumbers } from './retrieval/build.ts'
@@ -28,6 +28,8 @@ interface RetrievalNumbers {
   readonly spans: Readonly<Record<string, Spread>>
   readonly rssMb: { readonly ready: number; readonly afterLoad: number; readonly peak: number }
   readonly load: { readonly connections: number; readonly seconds: number; readonly perS: number }
+  /** Share of the agent's core that other processes took while requests were timed. */
+  readonly foreign: number
   /** Bytes of an answer of eight passages. */
   readonly bytes: Readonly<Record<Encoding, Spread>>
 }
@@ -112,11 +114,13 @@ async function measure(
   // Code and files get warm; none of these is asked again.
   for (const query of queries) await ask(client, `warm ${query}`, 'br')
   const ready = processRssMb(pid).nowMb
+  const others = othersOnCore(pid)
   const embedded: ContextReply[] = []
   const asked = queries.flatMap((query) => [query, `${query} today`])
   for (const query of asked) embedded.push(await ask(client, query, 'br'))
   const atHand: ContextReply[] = []
   for (let round = 0; round < 2; round += 1) for (const query of asked) atHand.push(await ask(client, query, 'br'))
+  const foreign = others()
   const bytes: Partial<Record<Encoding, Spread>> = {}
   for (const encoding of ['br', 'zstd', 'gzip', 'identity'] as const) {
     const replies: ContextReply[] = []
@@ -137,6 +141,7 @@ async function measure(
     ),
     rssMb: { ready, afterLoad, peak },
     load,
+    foreign,
     bytes: { br, zstd, gzip, identity },
   }
 }
@@ -145,6 +150,13 @@ async function measure(
 function retrievalMs({ spans }: ContextReply): number {
   const { embed = 0, vector = 0, fulltext = 0, fuse = 0 } = spans
   return Math.max(embed + vector, fulltext) + fuse
+}
+
+/** @returns what tells the share of the core that was taken by others since then. */
+function othersOnCore(pid: number): () => number {
+  const foreignMs = () => coreBusyMs(TESTED_CORE) - processCpuMs(pid)
+  const [before, started] = [foreignMs(), performance.now()]
+  return () => Math.max(0, foreignMs() - before) / (performance.now() - started)
 }
 
 async function loadFor(ms: number, client: ContextClient, queries: readonly string[], ask: Ask) {
@@ -171,7 +183,7 @@ function spread(values: readonly number[]): Spread {
   return { p50: at(0.5), p95: at(0.95), count: sorted.length }
 }
 
-function markdownOf({ build, retrieval, call, added, spans, rssMb, load, bytes }: RetrievalNumbers): string {
+function markdownOf({ build, retrieval, call, added, spans, rssMb, load, foreign, bytes }: RetrievalNumbers): string {
   const goal = (value: number, limit: number) => `${limit} | ${value < limit ? 'met' : 'MISSED'}`
   const row = (label: string, value: number, digits: number, limit: number) =>
     `| ${label} | ${value.toFixed(digits)} | ${goal(value, limit)} |`
@@ -201,7 +213,7 @@ function markdownOf({ build, retrieval, call, added, spans, rssMb, load, bytes }
       .map(([name, { p50, p95 }]) => `${name} ${p50.toFixed(1)}, ${p95.toFixed(1)}`)
       .join(
         '; ',
-      )}. Resident memory: ${rssMb.ready.toFixed(0)} MB when warm, ${rssMb.peak.toFixed(0)} at most. ${load.connections} connections for ${load.seconds.toFixed(0)} s, every fourth query new: ${load.perS.toFixed(0)} requests a second.`,
+      )}. Resident memory: ${rssMb.ready.toFixed(0)} MB when warm, ${rssMb.peak.toFixed(0)} at most. ${load.connections} connections for ${load.seconds.toFixed(0)} s, every fourth query new: ${load.perS.toFixed(0)} requests a second. Others took ${(foreign * 100).toFixed(0)} % of the agent’s core while requests were timed.`,
     '',
     '| approximate index against exact search | readable | recall of the first 10 | of the first 30 |',
     '| --- | ---: | ---: | ---: |',

@@ -92,6 +92,7 @@ async function measureIngest(): Promise<number[]> {
   const vector = Float32Array.from({ length: 384 }, (_, at) => (at === 0 ? 1 : 0))
   const embedder: Embedder = {
     model: 'none',
+    floor: 0,
     dimensions: vector.length,
     embed: async (texts) => await Promise.resolve(texts.map(() => vector)),
     embedQuery: async () => await Promise.resolve(vector),

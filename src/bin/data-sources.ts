@@ -234,7 +234,12 @@ function postgresEngine(
 }
 
 function embedderOf({ embedding }: DataPlaneConfig, aws: Aws): Embedder {
-  const { model, dimensions, concurrency } = embedding
-  if (model === 'minilm') return createMiniLmEmbedder()
-  return createBedrockEmbedder(aws, { model, concurrency, ...(dimensions === undefined ? {} : { dimensions }) })
+  const { model, dimensions, concurrency, floor } = embedding
+  if (model === 'minilm') return createMiniLmEmbedder(floor)
+  return createBedrockEmbedder(aws, {
+    model,
+    concurrency,
+    ...(dimensions === undefined ? {} : { dimensions }),
+    ...(floor === undefined ? {} : { floor }),
+  })
 }

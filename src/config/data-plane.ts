@@ -343,6 +343,14 @@ const embedding = z
       .int()
       .optional()
       .describe('Length of a vector: Titan 256, 512 or 1,024 (default); Cohere 256, 512, 1,024 (default) or 1,536.'),
+    floor: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe(
+        'Relevance that the best passage must have for a question to be about the collection; below it nothing is returned. Default: 0.27 for `minilm`, 0 for the others, which nobody has measured: `thinplane eval retrieval` does.',
+      ),
     concurrency: z.int().min(1).max(64).default(8).describe('Calls of Bedrock at once. Default 8.'),
   })
   .prefault({})

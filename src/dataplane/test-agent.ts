@@ -68,6 +68,7 @@ export function createWordEmbedder(): Embedder & { readonly texts: string[] } {
   return {
     model: 'words',
     dimensions,
+    floor: 0.27,
     texts,
     async embed(wanted) {
       texts.push(...wanted)

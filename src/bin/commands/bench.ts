@@ -14,7 +14,7 @@ export const command: Command = {
     only: {
       type: 'string',
       value: 'NAMES',
-      help: 'parts or sides, by comma: journey, micro, start-up, guard, dialects, router, bare, portkey, thinplane, full',
+      help: 'parts or sides, by comma: journey, micro, start-up, guard, dialects, router, retrieval, physics, bare, portkey, thinplane, full',
     },
     rounds: { type: 'string', value: 'N', help: 'rounds of the journey, default 5' },
     out: { type: 'string', value: 'FILE', help: 'the report, default bench/results/<date>-<name>.md' },

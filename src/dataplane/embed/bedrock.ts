@@ -14,6 +14,8 @@ export interface BedrockEmbedderOptions {
   readonly dimensions?: number
   /** Calls at once. */
   readonly concurrency: number
+  /** See `Embedder`. Default 0: nobody measured it for these models. */
+  readonly floor?: number
 }
 
 type Purpose = 'document' | 'query'
@@ -90,6 +92,7 @@ export function createBedrockEmbedder(aws: Aws, options: BedrockEmbedderOptions)
 class BedrockEmbedder implements Embedder {
   readonly model: string
   readonly dimensions: number
+  readonly floor: number
   readonly #aws: Aws
   readonly #options: BedrockEmbedderOptions
   readonly #dialect: Dialect
@@ -104,6 +107,7 @@ class BedrockEmbedder implements Embedder {
     this.#options = options
     this.#dialect = dialect
     this.dimensions = options.dimensions
+    this.floor = options.floor ?? 0
     this.model = `${options.model}/${options.dimensions}`
   }
 

@@ -3,6 +3,11 @@ export interface Embedder {
   /** Stable id of the model: vectors of another model can not be compared. */
   readonly model: string
   readonly dimensions: number
+  /**
+   * Relevance (cosine, and up to 0.2 for words) that the best passage must have for a question to be about the collection
+   * at all. A property of the model: 0 where nobody has measured it, then every question gets its nearest passages.
+   */
+  readonly floor: number
   /** Passages, in order; a waiting query goes before them. */
   embed(texts: readonly string[]): Promise<Float32Array[]>
   /** One query; cached. */

@@ -151,7 +151,7 @@ async function askEachWay(
   const question = { words: wordsOf(query), vector }
   const ranked = rank(question, [{ collection, hits: vectorHits.hits }], [{ collection, hits: textHits.hits }])
   const passagesOf = (candidates: typeof ranked) => candidates.map(({ passage }) => passage)
-  return { byWay, ranked: passagesOf(ranked), kept: passagesOf(aboveFloor(ranked, question)) }
+  return { byWay, ranked: passagesOf(ranked), kept: passagesOf(aboveFloor(ranked, question, embedder.floor)) }
 }
 
 async function timed(search: () => Promise<Hit[]>) {

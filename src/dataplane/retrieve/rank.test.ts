@@ -4,6 +4,8 @@ import type { PassageWithVector } from '#dataplane/index/store.ts'
 import { aboveFloor, fuse, rank, select, wordsOf } from './rank.ts'
 import type { CollectionHits } from './rank.ts'
 
+const FLOOR = 0.27
+
 function passage(document: string, start: number, text: string, vector: readonly number[] = [1, 0]): PassageWithVector {
   const known = {
     title: '',
@@ -114,7 +116,7 @@ test('the floor takes meaning, words add to it, and words alone do without a mod
   const kept = (words: string, cosine?: number) => {
     const hit = close('a', cosine ?? 0, 'Tidewater deletes data')
     const asked = { ...question(words), ...(cosine === undefined ? { vector: undefined } : {}) }
-    return aboveFloor(rank(asked, [], list(hit)), asked).length === 1
+    return aboveFloor(rank(asked, [], list(hit)), asked, FLOOR).length === 1
   }
   assert.ok(kept('something else', 0.28))
   assert.ok(!kept('something else', 0.26))
@@ -127,7 +129,7 @@ test('the floor takes meaning, words add to it, and words alone do without a mod
 test('when the best is above the floor, the others need half of it', () => {
   const of = (...cosines: number[]) => {
     const ranked = rank(question('x'), list(...cosines.map((cosine, at) => close(`${at}`, cosine, 'y'))), [])
-    return aboveFloor(ranked, question('x')).length
+    return aboveFloor(ranked, question('x'), FLOOR).length
   }
   assert.equal(of(0.3, 0.16, 0.14), 2)
   assert.equal(of(0.26, 0.16, 0.14), 0)

@@ -7,13 +7,6 @@ const MAX_PER_DOCUMENT = 3
 /** Share of word triples that two passages have in common, from which on they say the same. */
 const DUPLICATE_SHARE = 0.85
 
-/**
- * A question is about the collection when its best passage has this sum of cosine and words. Of 97 times that a question
- * about nothing (football, cakes, random letters) was put to one of the two corpora of this repository, 86 stay below it;
- * most of the others come near what the corpora are about (flights, presses, cranes, mercury). Of 119 queries of the
- * evaluation corpus that have an answer, none does.
- */
-const FLOOR = 0.27
 /** Where the best passage is above the floor, others are kept when they are half as relevant: they complete it. */
 const REST_SHARE = 0.5
 /** What it adds to the cosine when a passage has all words of the question: names, numbers and codes have little meaning. */
@@ -97,12 +90,16 @@ function judged(question: Question, { key, collection, passage }: Omit<Candidate
   return { key, collection, passage, relevance, share, textScore: 0, score: 0 }
 }
 
-/** Those that may answer the question: none when the question is not about the collection at all. */
-export function aboveFloor(ranked: readonly RankedCandidate[], { vector }: Question): RankedCandidate[] {
+/**
+ * Those that may answer the question: none when the question is not about the collection at all.
+ *
+ * @param floor of the embedding model; see `Embedder`.
+ */
+export function aboveFloor(ranked: readonly RankedCandidate[], { vector }: Question, floor: number): RankedCandidate[] {
   if (vector === undefined) return ranked.filter(({ relevance }) => relevance >= WORDS_SHARE)
   const best = ranked.reduce((most, { relevance }) => Math.max(most, relevance), 0)
-  if (best < FLOOR) return []
-  const least = Math.min(FLOOR, best * REST_SHARE)
+  if (best < floor) return []
+  const least = Math.min(floor, best * REST_SHARE)
   return ranked.filter(({ relevance }) => relevance >= least)
 }
 
@@ -127,11 +124,13 @@ function byScore(a: Candidate, b: Candidate): number {
 
 /** The best `topK`, without near-duplicates, spread over documents as far as there are others. */
 export function select(candidates: readonly Candidate[], topK: number): Candidate[] {
-  const distinct = withoutDuplicates(candidates)
+  const isNew = duplicateFilter()
   const taken = new Map<string, number>()
   const spread: Candidate[] = []
   const rest: Candidate[] = []
-  for (const candidate of distinct) {
+  for (const candidate of candidates) {
+    if (spread.length === topK) break
+    if (!isNew(candidate.passage.text)) continue
     const document = `${candidate.collection}\n${candidate.passage.document}`
     const count = taken.get(document) ?? 0
     taken.set(document, count + 1)
@@ -141,13 +140,15 @@ export function select(candidates: readonly Candidate[], topK: number): Candidat
   return [...spread, ...rest].slice(0, topK).toSorted((a, b) => b.score - a.score)
 }
 
-function withoutDuplicates(candidates: readonly Candidate[]): Candidate[] {
-  const kept: { candidate: Candidate; triples: ReadonlySet<string> }[] = []
-  for (const candidate of candidates) {
-    const triples = triplesOf(candidate.passage.text)
-    if (kept.every((other) => overlap(triples, other.triples) < DUPLICATE_SHARE)) kept.push({ candidate, triples })
+/** Tells whether a text says something that those before it, in so many words, did not. */
+function duplicateFilter(): (text: string) => boolean {
+  const kept: ReadonlySet<string>[] = []
+  return (text) => {
+    const triples = triplesOf(text)
+    if (kept.some((other) => isDuplicate(triples, other))) return false
+    kept.push(triples)
+    return true
   }
-  return kept.map(({ candidate }) => candidate)
 }
 
 function triplesOf(text: string): ReadonlySet<string> {
@@ -156,9 +157,11 @@ function triplesOf(text: string): ReadonlySet<string> {
   return new Set(words.slice(2).map((word, at) => `${words[at]} ${words[at + 1]} ${word}`))
 }
 
-function overlap(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+function isDuplicate(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  // The smaller can not have more in common than it has.
+  if (Math.min(a.size, b.size) < DUPLICATE_SHARE * Math.max(a.size, b.size)) return false
   const common = a.intersection(b).size
-  return common / (a.size + b.size - common)
+  return common >= DUPLICATE_SHARE * (a.size + b.size - common)
 }
 
 const STOP_WORDS = new Set(

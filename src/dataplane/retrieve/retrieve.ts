@@ -100,7 +100,7 @@ export async function retrieve(request: RetrieveRequest, tools: RetrieveTools, d
   const relevant = await span('fuse', async () => {
     const orders = queries.map((query, at) => {
       const question = { words: wordsOf(query), vector: meaning.vectors?.[at] }
-      return aboveFloor(rank(question, meaning.lists[at] ?? [], words[at] ?? []), question)
+      return aboveFloor(rank(question, meaning.lists[at] ?? [], words[at] ?? []), question, tools.embedder.floor)
     })
     return await Promise.resolve(fuse(orders))
   })
