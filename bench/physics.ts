@@ -231,7 +231,7 @@ function markdownOf({ documents, documentBytes, egressSource, rows }: PhysicsNum
   return [
     '## What distance costs: fetching documents against asking beside them',
     '',
-    `A client in GCP needs what is said in documents in AWS us-east-1. Either it fetches ${documents} of them (${documentBytes / 1000} KB each, simulated S3, the official SDK), or it makes one \`POST /v1/context\` to an agent in us-east-1, which answers with ${TOP_K} passages (brotli); the embedding of the question is in its time. Both go through the same delay, the round trip that the planner has for the two regions, one more for a new connection. TLS and TCP's slow start are left out, which flatters the documents more than the call. What reading ${documents} documents into a prompt costs is not in it either.`,
+    `A client in GCP needs what is said in documents in AWS us-east-1. Either it fetches ${documents} of them (${documentBytes / 1000} KB each, simulated S3, the official SDK), or it makes one \`POST /v1/context\` to an agent in us-east-1, which answers with the best passages, at most ${TOP_K}, as text (brotli); the embedding of the question is in its time. Both go through the same delay, the round trip that the planner has for the two regions, one more for a new connection. TLS and TCP's slow start are left out, which flatters the documents more than the call. What reading ${documents} documents into a prompt costs is not in it either.`,
     '',
     '| client in | connections | | ms, median | KB out of AWS | USD for a million |',
     '| --- | --- | --- | ---: | ---: | ---: |',

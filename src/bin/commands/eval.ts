@@ -156,24 +156,24 @@ function show({ collection, passages, k, answerable, unanswerable, ways, floor }
     way.p50Ms.toFixed(1),
     way.p95Ms.toFixed(1),
   ])
-  const silent = ways.filter(({ way }) => way === 'fused' || way === 'reranked')
+  const silent = unanswerable === 0 ? [] : ways.filter(({ way }) => way === 'fused' || way === 'reranked')
   return [
     `${collection}: ${passages} passages; ${answerable} queries with an answer, ${unanswerable} without\n`,
     table([head, ...rows]),
-    kindsOf(ways, k),
+    ...kindsOf(ways, k),
     ...silent.map((way) => `without an answer, nothing returned, ${way.way}: ${way.silent} of ${unanswerable}`),
     `right passages that the searches found and the floor cut: ${floor.cut} of ${floor.found}\n`,
   ].join('\n')
 }
 
-function kindsOf(ways: readonly WayFigures[], k: number): string {
+function kindsOf(ways: readonly WayFigures[], k: number): string[] {
   const kinds = Object.keys(ways[0]?.ndcgByKind ?? {})
-  if (kinds.length < 2) return ''
+  if (kinds.length < 2) return []
   const rows = kinds.map((kind) => [
     kind === '' ? '(none)' : kind,
     ...ways.map((way) => (way.ndcgByKind[kind] ?? Number.NaN).toFixed(3)),
   ])
-  return table([[`nDCG@${k} by kind`, ...ways.map(({ way }) => way)], ...rows])
+  return [table([[`nDCG@${k} by kind`, ...ways.map(({ way }) => way)], ...rows])]
 }
 
 function table(rows: readonly (readonly string[])[]): string {
