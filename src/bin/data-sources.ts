@@ -71,7 +71,7 @@ export function openDataSources(
 }
 
 /** @throws {ConfigProblems} for keys that can not be had. */
-function awsOf({ dataPlane, resolve, file }: Loaded, environment: Environment): Aws {
+export function awsOf({ dataPlane, resolve, file }: Loaded, environment: Environment): Aws {
   const { region = dataPlane.place.region, keys, endpoints } = dataPlane.aws
   const problems: Problem[] = []
   const reveal = (name: 'accessKeyId' | 'secretAccessKey' | 'sessionToken') => {

@@ -1,15 +1,17 @@
 import { ConfigProblems, showProblem } from '#config/load.ts'
 import { type Command, WrongUsage } from '#bin/command.ts'
+import { examineAgent } from '#bin/doctor/agent.ts'
 import { examine } from '#bin/doctor/examine.ts'
 import { isBroken, report } from '#bin/doctor/report.ts'
 
 export const command: Command = {
   summary: 'walk each trust chain and endpoint, live: which step fails, and what to change',
-  usage: '[FILE] [--target NAME] [--json]',
+  usage: '[FILE] [--target NAME | --agent] [--json]',
   takesWords: true,
   options: {
     config: { type: 'string', value: 'FILE', help: 'the configuration, default thinplane.yaml' },
     target: { type: 'string', value: 'NAME', help: 'walk this target only' },
+    agent: { type: 'boolean', help: 'walk what the data-plane agent reads: run it on the machine of the agent' },
     json: { type: 'boolean', help: 'print the chains as JSON' },
   },
   run: async (given) => {
@@ -17,7 +19,9 @@ export const command: Command = {
     const file = given.words[0] ?? given.text('config') ?? 'thinplane.yaml'
     const isJson = given.flag('json')
     try {
-      const chains = await examine(file, given.text('target'), process.env)
+      const chains = given.flag('agent')
+        ? await examineAgent(file, process.env)
+        : await examine(file, given.text('target'), process.env)
       const ok = !chains.some((chain) => isBroken(chain))
       process.stdout.write(isJson ? `${JSON.stringify({ file, ok, chains })}\n` : report(chains))
       return ok ? 0 : 1
