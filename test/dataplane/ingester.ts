@@ -19,7 +19,7 @@ const aws = openAws({ region, keys, endpoints: { s3: endpoint } })
 const source = s3Source(aws, {
   bucket,
   prefix: 'docs/',
-  maxBytes: 1e9,
+  maxBytes: 4e9,
   spool: join(dataDir, 'spool'),
   onFault: () => undefined,
 })

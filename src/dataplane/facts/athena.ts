@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { AthenaClient, GetQueryResultsCommandOutput, QueryExecution } from '@aws-sdk/client-athena'
-import { awsErrorName } from '#dataplane/aws/aws.ts'
+import { awsErrorName, awsStatus } from '#dataplane/aws/aws.ts'
 import type { Aws } from '#dataplane/aws/aws.ts'
 import { loadPackage } from '#dataplane/heavy.ts'
-import { FactError } from './facts.ts'
+import { FactError, exactNumber, plainTimestamp } from './facts.ts'
 import type { Cell, NamedQuery, QueryEngine, QueryResult } from './facts.ts'
 import type { ParamSpec } from './params.ts'
 import { parseSql, renderSql } from '#kit/sql-template.ts'
@@ -28,7 +28,6 @@ const POLL_MS = [50, 1000] as const
 const MAX_PARAM_CHARS = 1024
 /** Rows of one page of results at most (GetQueryResults). */
 const MAX_PAGE_ROWS = 1000
-const MAX_REASON_CHARS = 200
 
 /** Queries on Athena over the tables of the Glue catalog. */
 export function athenaEngine(aws: Aws, options: AthenaOptions): QueryEngine {
@@ -45,50 +44,64 @@ interface Asked {
 }
 
 async function run(aws: Aws, options: AthenaOptions, { query, values, signal }: Asked): Promise<QueryResult> {
-  const athena = await loadAthena()
-  const client = await aws.athena()
   const { text, values: bound } = renderSql(parseSql(query.sql), values, () => '?')
   const parameters = bound.map(({ param, value }) => literal(value, query.params[param]))
-  let id = ''
+  const client = await aws.athena()
+  signal.throwIfAborted()
+  // Not given the signal: a query that was started must be known, or nobody can stop it.
+  const starting = start(client, options, text, parameters)
+  let isOver = false
   try {
-    const started = await client.send(
-      new athena.StartQueryExecutionCommand({
-        QueryString: text,
-        ...(parameters.length === 0 ? {} : { ExecutionParameters: parameters }),
-        QueryExecutionContext: { Catalog: options.catalog, Database: options.database },
-        WorkGroup: options.workgroup,
-        ClientRequestToken: randomUUID(),
-        ...(options.output === undefined ? {} : { ResultConfiguration: { OutputLocation: options.output } }),
-        ...(options.reuseMinutes === 0
-          ? {}
-          : {
-              ResultReuseConfiguration: {
-                ResultReuseByAgeConfiguration: { Enabled: true, MaxAgeInMinutes: options.reuseMinutes },
-              },
-            }),
-      }),
-      { abortSignal: signal },
-    )
-    id = started.QueryExecutionId ?? ''
-    const { Statistics: statistics } = await finished(client, id, options, signal)
-    const page = await client.send(
-      new athena.GetQueryResultsCommand({
-        QueryExecutionId: id,
-        // One for the header, one to see that there are more.
-        MaxResults: Math.min(query.maxRows + 2, MAX_PAGE_ROWS),
-      }),
-      { abortSignal: signal },
-    )
-    const isReused = statistics?.ResultReuseInformation?.ReusedPreviousResult === true
-    return { ...rowsOf(page), notes: isReused ? [`its result may be ${options.reuseMinutes} minutes old`] : [] }
+    const id = await orAbort(starting, signal)
+    const execution = await finished(client, id, options, signal)
+    isOver = true
+    assertSucceeded(execution)
+    const rows = await firstRows(client, id, query.maxRows + 1, signal)
+    const isReused = execution.Statistics?.ResultReuseInformation?.ReusedPreviousResult === true
+    return { ...rows, notes: isReused ? [`its result may be ${options.reuseMinutes} minutes old`] : [] }
   } catch (error) {
-    if (id !== '') await stop(client, id, error)
+    if (!isOver) void stop(client, starting)
     signal.throwIfAborted()
     throw asFactError(error)
   }
 }
 
-/** @throws {FactError} when it fails, is cancelled or scans too much. */
+async function start(
+  client: AthenaClient,
+  options: AthenaOptions,
+  text: string,
+  parameters: readonly string[],
+): Promise<string> {
+  const { StartQueryExecutionCommand } = await loadAthena()
+  const { catalog, database, workgroup, output, reuseMinutes } = options
+  const reuse = { ResultReuseByAgeConfiguration: { Enabled: true, MaxAgeInMinutes: reuseMinutes } }
+  const { QueryExecutionId: id = '' } = await client.send(
+    new StartQueryExecutionCommand({
+      QueryString: text,
+      ...(parameters.length === 0 ? {} : { ExecutionParameters: [...parameters] }),
+      QueryExecutionContext: { Catalog: catalog, Database: database },
+      WorkGroup: workgroup,
+      ClientRequestToken: randomUUID(),
+      ...(output === undefined ? {} : { ResultConfiguration: { OutputLocation: output } }),
+      ...(reuseMinutes === 0 ? {} : { ResultReuseConfiguration: reuse }),
+    }),
+  )
+  return id
+}
+
+/** What `work` gives, unless the signal fires first; the work goes on then. */
+async function orAbort<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const gone = Promise.withResolvers<never>()
+  const leave = (): void => gone.reject(signal.reason)
+  signal.addEventListener('abort', leave, { once: true })
+  try {
+    return await Promise.race([work, gone.promise])
+  } finally {
+    signal.removeEventListener('abort', leave)
+  }
+}
+
+/** Waits until it is over. @throws {FactError} when it scans too much before. */
 async function finished(
   client: AthenaClient,
   id: string,
@@ -101,40 +114,72 @@ async function finished(
     const { QueryExecution: execution } = await client.send(new GetQueryExecutionCommand({ QueryExecutionId: id }), {
       abortSignal: signal,
     })
-    const state = execution?.Status?.State ?? 'FAILED'
+    // Also when it is over by now: whether it may scan as much must not be a matter of luck.
     if ((execution?.Statistics?.DataScannedInBytes ?? 0) > maxScannedBytes)
       throw new FactError(`it scans more than ${Math.floor(maxScannedBytes / 1_000_000)} MB`)
-    if (execution !== undefined && state === 'SUCCEEDED') return execution
-    if (state === 'FAILED' || state === 'CANCELLED') {
-      const reason = execution?.Status?.StateChangeReason ?? ''
-      throw new FactError(`Athena ended it with ${state}`, new Error(reason.slice(0, MAX_REASON_CHARS)))
-    }
+    const state = execution?.Status?.State
+    if (execution !== undefined && (state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED'))
+      return execution
   }
 }
 
-/** What nobody waits for must not cost anything. */
-async function stop(client: AthenaClient, id: string, reason: unknown): Promise<void> {
-  if (reason instanceof FactError && reason.message.startsWith('Athena ended')) return
-  const { StopQueryExecutionCommand } = await loadAthena()
-  await client.send(new StopQueryExecutionCommand({ QueryExecutionId: id })).catch(() => undefined)
+/** The reason may quote values of the query: only what kind it is, and where, is told. */
+function assertSucceeded({ Status: status }: QueryExecution): void {
+  if (status?.State === 'SUCCEEDED') return
+  const reason = status?.StateChangeReason ?? ''
+  if (/bytes scanned limit/i.test(reason)) throw new FactError('it scans more than its workgroup allows')
+  const kind = /^[A-Z][A-Z_]+(?:: line \d+:\d+)?/.exec(reason)?.[0]
+  throw new FactError(`Athena ended it with ${status?.State}${kind === undefined ? '' : ` (${kind})`}`)
 }
 
-function rowsOf(page: GetQueryResultsCommandOutput): { columns: string[]; rows: Cell[][] } {
-  const info = page.ResultSet?.ResultSetMetadata?.ColumnInfo ?? []
-  const columns = info.map(({ Name: name = '' }) => name)
-  const rows = (page.ResultSet?.Rows ?? []).map(({ Data: data = [] }) =>
-    info.map(({ Type: type = 'varchar' }, at) => cellOf(data[at]?.VarCharValue, type)),
-  )
-  // The first row of a SELECT repeats the names of the columns.
-  return { columns, rows: rows.slice(1) }
+/** What nobody waits for must not cost anything, also when it only just starts. */
+async function stop(client: AthenaClient, starting: Promise<string>): Promise<void> {
+  const { StopQueryExecutionCommand } = await loadAthena()
+  try {
+    await client.send(new StopQueryExecutionCommand({ QueryExecutionId: await starting }))
+  } catch {
+    // It never started, or its limits end it.
+  }
+}
+
+/** As many rows as are wanted, page by page. */
+async function firstRows(
+  client: AthenaClient,
+  id: string,
+  wanted: number,
+  signal: AbortSignal,
+): Promise<{ columns: string[]; rows: Cell[][] }> {
+  const { GetQueryResultsCommand } = await loadAthena()
+  let columns: string[] = []
+  const rows: Cell[][] = []
+  for (let token: string | undefined; ;) {
+    const isFirst = token === undefined
+    const page: GetQueryResultsCommandOutput = await client.send(
+      new GetQueryResultsCommand({
+        QueryExecutionId: id,
+        MaxResults: Math.min(wanted - rows.length + (isFirst ? 1 : 0), MAX_PAGE_ROWS),
+        ...(token === undefined ? {} : { NextToken: token }),
+      }),
+      { abortSignal: signal },
+    )
+    const info = page.ResultSet?.ResultSetMetadata?.ColumnInfo ?? []
+    if (isFirst) columns = info.map(({ Name: name = '' }) => name)
+    const cells = (page.ResultSet?.Rows ?? []).map(({ Data: data = [] }) =>
+      info.map(({ Type: type = 'varchar' }, at) => cellOf(data[at]?.VarCharValue, type)),
+    )
+    // The first row of a SELECT repeats the names of the columns.
+    rows.push(...(isFirst ? cells.slice(1) : cells))
+    token = page.NextToken
+    if (token === undefined || rows.length >= wanted) return { columns, rows: rows.slice(0, wanted) }
+  }
 }
 
 function cellOf(text: string | undefined, type: string): Cell {
   if (text === undefined) return null
   if (type === 'boolean') return text === 'true'
-  if (!/^(?:tinyint|smallint|integer|int|bigint|float|real|double|decimal)/.test(type)) return text
-  const number = Number(text)
-  return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number)) ? number : text
+  if (type === 'timestamp') return plainTimestamp(text)
+  if (/^(?:float|real|double)$/.test(type)) return Number.isFinite(Number(text)) ? Number(text) : text
+  return /^(?:tinyint|smallint|integer|int|bigint|decimal)/.test(type) ? exactNumber(text) : text
 }
 
 /** Athena takes parameters as literals of SQL. */
@@ -149,7 +194,10 @@ function asFactError(error: unknown): FactError {
   if (error instanceof FactError) return error
   const name = awsErrorName(error)
   if (name === 'TooManyRequestsException') return new FactError('Athena has too many queries, try again', error)
-  return new FactError(`Athena did not answer (${name})`, error)
+  if (name === 'InvalidRequestException')
+    return new FactError('Athena refused it: check its workgroup, database and output', error)
+  const isRefused = (awsStatus(error) ?? 500) < 500
+  return new FactError(isRefused ? `Athena refused (${name})` : `Athena did not answer (${name})`, error)
 }
 
 async function loadAthena() {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { loadPackage } from '#dataplane/heavy.ts'
-import { FactError } from './facts.ts'
+import { FactError, exactNumber, plainTimestamp } from './facts.ts'
 import type { LakeTable } from './glue-table.ts'
 import type { Cell, NamedQuery, QueryEngine, QueryResult } from './facts.ts'
 import { parseSql, renderSql } from '#kit/sql-template.ts'
@@ -93,6 +93,8 @@ async function open(tables: DuckDbOptions['tables']): Promise<DuckDBInstance> {
         throw new TypeError(`the files of the table \`${name}\` can not be read`)
       })
     }
+    // Whole numbers divide to whole numbers, as in the SQL standard and on Athena.
+    await connection.run('SET GLOBAL integer_division = true')
     // From here on nothing but these folders can be read, and nobody can change that.
     const folders = await Promise.all(
       Object.values(tables).map(async (table) => (typeof table === 'string' ? await folderOf(table) : table.folder)),
@@ -137,6 +139,7 @@ interface Asked {
 async function run(instance: DuckDBInstance, { query, values, signal }: Asked): Promise<QueryResult> {
   const { text, values: bound } = renderSql(parseSql(query.sql), values, (param, position) => {
     const type = query.params[param]?.type
+    if (isHuge(values[param])) return `CAST($${position} AS DOUBLE)`
     return type === 'date' || type === 'timestamp' ? `CAST($${position} AS ${type})` : `$${position}`
   })
   const connection = await instance.connect()
@@ -146,7 +149,7 @@ async function run(instance: DuckDBInstance, { query, values, signal }: Asked): 
     const reader = await connection.streamAndReadUntil(
       text,
       query.maxRows + 1,
-      bound.map(({ value }) => value),
+      bound.map(({ value }) => (isHuge(value) ? String(value) : value)),
     )
     const types = reader.columnTypes().map(String)
     const rows = reader.getRowsJson().map((row) => row.map((value, at) => cellOf(value, types[at] ?? '')))
@@ -160,6 +163,11 @@ async function run(instance: DuckDBInstance, { query, values, signal }: Asked): 
   }
 }
 
+/** Whole numbers are bound as BIGINT, for which this one is too large. */
+function isHuge(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)
+}
+
 function close(connection: DuckDBConnection): void {
   connection.closeSync()
 }
@@ -168,7 +176,6 @@ function close(connection: DuckDBConnection): void {
 function cellOf(value: unknown, type: string): Cell {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') return value
   if (typeof value !== 'string') return JSON.stringify(value)
-  if (!/INT$|^DECIMAL|^DOUBLE|^FLOAT/.test(type)) return value
-  const number = Number(value)
-  return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number)) ? number : value
+  if (/^TIMESTAMP(?:_\w+)?$/.test(type)) return plainTimestamp(value)
+  return /INT$|^DECIMAL|^DOUBLE|^FLOAT/.test(type) ? exactNumber(value) : value
 }

@@ -76,6 +76,11 @@ export function exactNumber(text: string): number | string {
   return digits.length <= DOUBLE_DIGITS ? number : text
 }
 
+/** A time without zone, `2026-11-25 10:30:00.5`: engines write the zeros at its end or not. */
+export function plainTimestamp(text: string): string {
+  return text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
+}
+
 /** What of a caller a parameter may be. */
 export type CallerValue = 'subject' | 'tenant' | 'roles' | 'groups'
 

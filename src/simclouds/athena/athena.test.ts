@@ -91,6 +91,8 @@ test('a query reads CSV: the header is the first row, every value is text, and N
       ['2', 'Grace', '1906-12-09', undefined],
       ['3', undefined, undefined, '2.0E7'],
     ])
+    const aliased = 'SELECT a.id FROM people a JOIN sales.people AS "the other" ON a.id = "the other".id WHERE a.id = 3'
+    assert.deepEqual(await rows(aliased), [['id'], ['3']])
     const within = '/* who */ WITH x AS (SELECT id FROM people) SELECT max(id) AS m FROM x'
     assert.deepEqual(await rows(within), [['m'], ['3']])
     const id = await start(

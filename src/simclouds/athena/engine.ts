@@ -34,6 +34,8 @@ interface Loaded {
   readonly folder: string
 }
 
+/** DuckDB names a table with the alias that the statement gives it. */
+const ALIAS = / AS (?:"(?:[^"]|"")*"|\w+)$/
 /** How a query begins, behind comments. */
 const SELECT = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:SELECT|WITH|VALUES|TABLE)\b/i
 
@@ -99,7 +101,9 @@ export class AthenaEngine {
   }
 
   #tablesOf(names: readonly string[], database: string): readonly Table[] {
-    return names.flatMap((name) => {
+    // One table may have several aliases.
+    const distinct = new Set(names.map((name) => name.replace(ALIAS, '')))
+    return [...distinct].map((name) => {
       const parts = name.split('.').map((part) => part.replaceAll('"', ''))
       const [table = '', schema = database, catalogue = CATALOGUE] = parts.toReversed()
       if (catalogue.toLowerCase() !== CATALOGUE)
