@@ -20,6 +20,8 @@ import type { LakeTable } from '#dataplane/facts/glue-table.ts'
 import type { FactSources } from '#dataplane/facts/look-up.ts'
 import type { ParamSpec } from '#dataplane/facts/params.ts'
 import { PGVECTOR_SETTINGS, pgVectorEngine } from '#dataplane/index/pgvector-store.ts'
+import { openSearchEngine } from '#dataplane/index/opensearch-store.ts'
+import { s3VectorsEngine } from '#dataplane/index/s3vectors-store.ts'
 import { s3Home } from '#dataplane/index/shared-home.ts'
 import { lanceEngine } from '#dataplane/index/lance-store.ts'
 import type { IndexEngine } from '#dataplane/index/store.ts'
@@ -176,6 +178,8 @@ function specsOf(params: DataPlaneConfig['queries'][string]['params']): Readonly
 function engineOf(loaded: Loaded, aws: Aws, dataDir: string, environment: Environment): IndexEngine {
   const { dataPlane } = loaded
   if (dataPlane.index.pgvector !== undefined) return postgresEngine(dataPlane.index.pgvector, loaded, environment)
+  if (dataPlane.index.s3vectors !== undefined) return s3VectorsEngine(aws, dataPlane.index.s3vectors)
+  if (dataPlane.index.opensearch !== undefined) return openSearchEngine(aws, dataPlane.index.opensearch)
   const uri = dataPlane.index.lance?.uri
   if (uri === undefined) return lanceEngine({ uri: join(dataDir, 'index') })
   const { keys, endpoints } = aws.options

@@ -295,13 +295,11 @@ const index = z
     opensearch: z
       .strictObject({
         endpoint: url.describe('Endpoint of the domain.'),
-        service: z
-          .enum(['es', 'aoss'])
-          .default('es')
-          .describe('`es` for a domain, `aoss` for Serverless. Default `es`.'),
       })
       .optional()
-      .describe('Amazon OpenSearch, signed with the keys of the agent.'),
+      .describe(
+        'A domain of Amazon OpenSearch, signed with the keys of the agent; not Serverless, which lacks what an index needs.',
+      ),
     s3vectors: z
       .strictObject({ bucket: z.string().min(3).describe('Vector bucket, which must exist.') })
       .optional()

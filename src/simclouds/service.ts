@@ -19,6 +19,8 @@ export const SERVICE_NAMES = [
   'sqs',
   'athena',
   'glue',
+  's3vectors',
+  'opensearch',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]

@@ -10,6 +10,7 @@ import { closeAll, listen } from './listen.ts'
 import { ATHENA, type AthenaOptions } from './options.ts'
 import { RequestLog } from './request-log.ts'
 import type { S3Store } from './s3/store.ts'
+import type { VectorBuckets } from './s3vectors/vector-buckets.ts'
 import { serve } from './serve.ts'
 import { type NotificationFilter, type NotificationSwitches, notify } from './s3/notify.ts'
 import type { Service } from './service.ts'
@@ -46,6 +47,8 @@ export interface RunningAws {
   /** Databases and tables. */
   readonly catalogue: GlueCatalogue
   readonly jobs: GlueJobs
+  /** Vector buckets. */
+  readonly vectors: VectorBuckets
   /** What goes wrong from now on. */
   readonly faults: FaultBook
   /** What the services received. */
@@ -64,7 +67,7 @@ export interface RunningAws {
   close(): Promise<void>
 }
 
-const AWS_NAMES = ['s3', 'sqs', 'athena', 'glue', 'bedrock'] as const
+const AWS_NAMES = ['s3', 'sqs', 'athena', 'glue', 's3vectors', 'opensearch', 'bedrock'] as const
 
 type AwsServiceName = (typeof AWS_NAMES)[number]
 
@@ -76,7 +79,7 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
   const sessions = new AwsSessions()
   const account = { region, accessKeyId, secretAccessKey, sessions }
   const data = dataServices({ s3: { ...account, bucket: '', opaqueEtags }, athena: { ...ATHENA, ...options.athena } })
-  const { store, queues, catalogue, jobs } = data
+  const { store, queues, catalogue, jobs, vectors } = data
   const serviceOf = (name: AwsServiceName): Service =>
     name === 'bedrock'
       ? bedrock(place, { ...account, apiKey: undefined, models: undefined, firstTokenMs: 0, tokenMs: 0 })
@@ -97,6 +100,8 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
       sqs: await open('sqs'),
       athena: await open('athena'),
       glue: await open('glue'),
+      s3vectors: await open('s3vectors'),
+      opensearch: await open('opensearch'),
       bedrock: await open('bedrock'),
     },
     region,
@@ -106,6 +111,7 @@ export async function startAws(options: StartAwsOptions = {}): Promise<RunningAw
     queues,
     catalogue,
     jobs,
+    vectors,
     faults,
     requests,
     notify: (bucket, queueName, filter) => {

@@ -85,6 +85,8 @@ const MAKERS: Readonly<Record<ServiceName, (context: Context) => Service>> = {
   sqs: ({ settings, data }) => data.service('sqs', settings.places.sqs),
   athena: ({ settings, data }) => data.service('athena', settings.places.athena),
   glue: ({ settings, data }) => data.service('glue', settings.places.glue),
+  s3vectors: ({ settings, data }) => data.service('s3vectors', settings.places.s3vectors),
+  opensearch: ({ settings, data }) => data.service('opensearch', settings.places.opensearch),
 }
 
 /**
@@ -178,5 +180,7 @@ function byService<Value>(valueOf: (name: ServiceName) => Value): Record<Service
     sqs: valueOf('sqs'),
     athena: valueOf('athena'),
     glue: valueOf('glue'),
+    s3vectors: valueOf('s3vectors'),
+    opensearch: valueOf('opensearch'),
   }
 }

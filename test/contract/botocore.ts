@@ -29,13 +29,14 @@ const shapeSchema = z.looseObject({
   min: z.number().optional(),
   max: z.number().optional(),
   pattern: z.string().optional(),
+  /** Absent: seconds since 1970, in bodies of JSON. */
+  timestampFormat: z.string().optional(),
   union: z.boolean().optional(),
   document: z.boolean().optional(),
   error: z.looseObject({ httpStatusCode: z.number() }).optional(),
 })
 
 const modelSchema = z.looseObject({
-  metadata: z.looseObject({ protocol: z.string() }),
   operations: z.record(z.string(), z.looseObject({ errors: z.array(reference).optional() })),
   shapes: z.record(z.string(), shapeSchema),
 })
@@ -47,13 +48,10 @@ export type Shape = z.infer<typeof shapeSchema>
 export class ServiceModel {
   readonly #shapes: Readonly<Record<string, Shape>>
   readonly #errors: Readonly<Record<string, readonly string[]>>
-  /** AWS JSON writes seconds since 1970; the others write text. */
-  readonly #hasEpochTimes: boolean
 
   constructor(model: unknown) {
-    const { shapes, metadata, operations } = modelSchema.parse(model)
+    const { shapes, operations } = modelSchema.parse(model)
     this.#shapes = shapes
-    this.#hasEpochTimes = metadata.protocol === 'json'
     const errors = Object.entries(operations).map(([name, operation]) => [name, operation.errors ?? []] as const)
     this.#errors = Object.fromEntries(errors.map(([name, list]) => [name, list.map(({ shape }) => shape)]))
   }
@@ -91,7 +89,7 @@ export class ServiceModel {
       case 'boolean':
         return typeof value === 'boolean' ? [] : [`${path}: no boolean`]
       case 'timestamp':
-        return typeof value === (this.#hasEpochTimes ? 'number' : 'string') ? [] : [`${path}: no time`]
+        return typeof value === (shape.timestampFormat === 'iso8601' ? 'string' : 'number') ? [] : [`${path}: no time`]
       case 'blob':
         return typeof value === 'string' ? [] : [`${path}: no text`]
     }

@@ -16,7 +16,7 @@ import { awsWorld, eventually } from './aws-world.ts'
 interface Stand {
   readonly sim: RunningAws
   readonly put: (key: string, text: string) => void
-  run(sql: string, more?: RunOptions): Promise<QueryResult>
+  readonly run: (sql: string, more?: RunOptions) => Promise<QueryResult>
   /** Operations that Athena was asked for. */
   readonly operations: () => string[]
   readonly stateOf: (id: string) => Promise<string | undefined>

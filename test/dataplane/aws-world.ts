@@ -19,8 +19,8 @@ export interface AwsWorld {
   readonly sim: RunningAws
   readonly aws: Aws
   readonly folder: string
-  put(key: string, text: string | Uint8Array): void
-  remove(key: string): void
+  readonly put: (key: string, text: string | Uint8Array) => void
+  readonly remove: (key: string) => void
   source(changes?: Partial<S3SourceOptions>): ObjectSource
   /** What the sources told of. */
   readonly faults: unknown[]

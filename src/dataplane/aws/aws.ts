@@ -58,15 +58,21 @@ export function openAws(options: AwsOptions) {
     opened.push(client)
     return client
   }
+  const s3 = once(async () => {
+    const { S3Client } = await loadPackage('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'))
+    // Path style where the endpoint is another: stand-ins have no names for buckets.
+    const forcePathStyle = options.endpoints?.s3 !== undefined
+    return kept(new S3Client({ ...(await common('s3')), forcePathStyle }))
+  })
   return {
     region: options.region,
     options,
-    s3: once(async () => {
-      const { S3Client } = await loadPackage('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'))
-      // Path style where the endpoint is another: stand-ins have no names for buckets.
-      const forcePathStyle = options.endpoints?.s3 !== undefined
-      return kept(new S3Client({ ...(await common('s3')), forcePathStyle }))
-    }),
+    /** The keys of now, for what no client of the SDK signs; temporary ones are renewed in time. */
+    credentials: async () => {
+      const client = await s3()
+      return await client.config.credentials()
+    },
+    s3,
     sqs: once(async () => {
       const { SQSClient } = await loadPackage('@aws-sdk/client-sqs', () => import('@aws-sdk/client-sqs'))
       // The URL of a queue names its host; with an endpoint of its own the client must not follow it.
