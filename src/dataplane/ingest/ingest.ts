@@ -58,9 +58,20 @@ export async function ingest(
   options: IngestOptions = {},
 ): Promise<IngestReport> {
   const { source } = index.collection
-  return await index.alone(async () =>
-    'list' in source ? await listInto(index, source, tools, options) : await refreshAll(index, options),
-  )
+  try {
+    return await index.alone(async () =>
+      'list' in source ? await listInto(index, source, tools, options) : await refreshAll(index, options),
+    )
+  } catch (error) {
+    if (!isFull(error)) throw error
+    const message = `the disk of the index of \`${index.collection.name}\` is full: make room and ingest again, nothing is lost`
+    throw new Error(message, { cause: error })
+  }
+}
+
+/** In the words of the system, of SQLite and of LanceDB. */
+function isFull(error: unknown): boolean {
+  return error instanceof Error && /no space left on device|ENOSPC|disk is full/i.test(error.message)
 }
 
 /** Nobody can ask a stream again: its documents stay as they arrived, with the readers and the screening of today. */
