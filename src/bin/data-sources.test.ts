@@ -29,10 +29,10 @@ test('each source and each engine of the configuration is opened as what it is',
     [{ s3vectors: { bucket: 'vectors' } }, 's3vectors'],
     [{ opensearch: { endpoint: 'https://search.example' } }, 'opensearch'],
   ] as const) {
-    const { engine, close } = open({ index })
-    assert.equal(engine.name, name)
-    await engine.close()
-    close()
+    const opened = open({ index })
+    assert.equal(opened.engine.name, name)
+    await opened.engine.close()
+    opened.close()
   }
   sources.close()
 })
