@@ -17,7 +17,7 @@ export function readFilter(filter: unknown, nonFilterable: readonly string[]): T
         key === '$and' ? parts.every((test) => test(metadata)) : parts.some((test) => test(metadata))
     }
     if (key.startsWith('$')) throw invalid(`unknown operator ${key}`)
-    if (nonFilterable.includes(key)) throw invalid(`Invalid use of non-filterable metadata in filter: ${key}`)
+    if (nonFilterable.includes(key)) throw invalid(`no filter may name the non-filterable metadata ${key}`)
     return readCondition(key, condition)
   })
   return (metadata) => tests.every((test) => test(metadata))
