@@ -19,33 +19,40 @@ export interface AnswerParts {
 
 /** Share of an answer that rows and items may fill while there are passages. */
 const FACTS_SHARE = 0.6
+/** What the frame of an answer is measured with: as many digits as any of its numbers will have. */
+const MANY = 9_999_999
 
 /**
  * The answer with as much as its JSON has room for: rows and items first, up to their share, for nobody can guess them;
- * then the best of the passages.
+ * then the best of the passages. What was left out is said. Longer than `maxBytes` only when what is said besides them
+ * is; then it holds none of them.
  */
 export function composeAnswer(parts: AnswerParts, maxBytes: number): ContextAnswer {
-  const frame = jsonBytes(answerWith(parts, [], EMPTY, [noteOf(99, maxBytes), noteOf(99, maxBytes)]))
+  const notes = [factsNote(MANY, maxBytes), passagesNote(MANY, maxBytes)]
+  const frame = jsonBytes(answerWith(parts, [], EMPTY, notes)) + String(MANY).length
   const room = Math.max(0, maxBytes - frame)
   const share = parts.candidates.length === 0 ? 1 : FACTS_SHARE
   const facts = fitFacts(parts.facts, Math.floor(room * share))
   const passages = fitPassages(parts.candidates.map(toPassage), room - facts.bytes)
   const dropped = [
-    ...(facts.dropped === 0
-      ? []
-      : [`${facts.dropped} rows or items that were found did not fit into ${maxBytes} bytes`]),
-    ...(passages.dropped === 0 ? [] : [noteOf(passages.dropped, maxBytes)]),
+    ...(facts.dropped === 0 ? [] : [factsNote(facts.dropped, maxBytes)]),
+    ...(passages.dropped === 0 ? [] : [passagesNote(passages.dropped, maxBytes)]),
   ]
   return answerWith(parts, passages.kept, facts.kept, dropped)
 }
 
 type Facts = AnswerParts['facts']
+type Rows = Facts['rows'][number]
+type Item = Facts['items'][number]
+type Read = Receipt['reads'][number]
 
 const EMPTY: Facts = { rows: [], items: [] }
-/** What a passage or a row takes beside itself: its read in the receipt, commas. */
-const READ_BYTES = 180
 
-function noteOf(dropped: number, maxBytes: number): string {
+function factsNote(dropped: number, maxBytes: number): string {
+  return `${dropped} rows or items that were found did not fit into ${maxBytes} bytes`
+}
+
+function passagesNote(dropped: number, maxBytes: number): string {
   return `${dropped} of the passages found did not fit into ${maxBytes} bytes`
 }
 
@@ -53,35 +60,35 @@ function fitPassages(passages: readonly Passage[], room: number): { kept: Passag
   const kept: Passage[] = []
   let bytes = 0
   for (const passage of passages) {
-    bytes += jsonBytes(passage) + jsonBytes(passage.source.document) + READ_BYTES
+    bytes += bytesOf(passage, readOfPassage(passage))
     if (bytes > room) break
     kept.push(passage)
   }
   return { kept, dropped: passages.length - kept.length }
 }
 
-/** Rows go from the end of each table, then items from the end of the list. */
+/** What is too much goes by halves, always where there is most: the end of a table, or of the list of items. */
 function fitFacts(facts: Facts, room: number): { kept: Facts; bytes: number; dropped: number } {
-  const bytesOf = ({ rows, items }: Facts): number =>
-    jsonBytes(rows) + jsonBytes(items) + READ_BYTES * (rows.length + items.length)
-  let kept = facts
-  let dropped = 0
-  while (bytesOf(kept) > room && (kept.items.length > 0 || kept.rows.some(({ rows }) => rows.length > 0))) {
-    const before = sizeOf(kept)
-    kept = halved(kept)
-    dropped += before - sizeOf(kept)
+  let { rows, items } = facts
+  for (;;) {
+    const tables = rows.map((each) => bytesOf(shownRows(each), readOfRows(each)))
+    const listed = items.reduce((sum, each) => sum + bytesOf(shownItem(each), readOfItem(each)), 0)
+    const bytes = tables.reduce((sum, each) => sum + each, listed)
+    if (bytes <= room) return { kept: { rows, items }, bytes, dropped: sizeOf(facts) - sizeOf({ rows, items }) }
+    const most = Math.max(listed, ...tables)
+    if (most === listed) items = items.slice(0, Math.floor(items.length / 2))
+    else rows = rows.flatMap((each, at) => (tables[at] === most ? halved(each) : [each]))
   }
-  const isNothing = kept.items.length === 0 && kept.rows.length === 0
-  return { kept, bytes: isNothing ? 0 : bytesOf(kept), dropped }
+}
+
+/** A table that has no rows takes room as well: the names of its columns. */
+function halved(table: Rows): Rows[] {
+  const { rows } = table
+  return rows.length === 0 ? [] : [{ ...table, rows: rows.slice(0, Math.floor(rows.length / 2)) }]
 }
 
 function sizeOf({ rows, items }: Facts): number {
   return rows.reduce((sum, each) => sum + each.rows.length, items.length)
-}
-
-function halved({ rows, items }: Facts): Facts {
-  const fewer = rows.map((each) => ({ ...each, rows: each.rows.slice(0, Math.floor(each.rows.length / 2)) }))
-  return { rows: fewer, items: items.slice(0, Math.floor(items.length / 2)) }
 }
 
 function answerWith(
@@ -91,25 +98,8 @@ function answerWith(
   dropped: readonly string[],
 ): ContextAnswer {
   const { agent, claims, spans, atEpochMs } = parts
-  const rows = facts.rows.map(({ name, columns, rows: own }) => ({ name, columns, rows: own }))
-  const items = facts.items.map(({ table, item }) => ({ table, item }))
-  const reads: Receipt['reads'] = [
-    ...passages.map(({ text, source }) => ({
-      collection: source.collection,
-      document: source.document,
-      digest: hash('sha256', text, 'hex'),
-    })),
-    ...facts.rows.map(({ name, rows: own, document }) => ({
-      collection: factName('sql', name),
-      document,
-      digest: hash('sha256', JSON.stringify(own), 'hex'),
-    })),
-    ...facts.items.map(({ table, item, document }) => ({
-      collection: factName('items', table),
-      document,
-      digest: hash('sha256', JSON.stringify(item), 'hex'),
-    })),
-  ]
+  const rows = facts.rows.map(shownRows)
+  const items = facts.items.map(shownItem)
   const missing = [...parts.missing, ...dropped]
   const counted = [passages, rows, items].filter(({ length }) => length > 0)
   return {
@@ -121,7 +111,7 @@ function answerWith(
       requestId: claims.jti,
       subject: claims.sub,
       tenant: claims.tenant,
-      reads,
+      reads: [...passages.map(readOfPassage), ...facts.rows.map(readOfRows), ...facts.items.map(readOfItem)],
       missing,
       bytes: counted.reduce((sum, each) => sum + jsonBytes(each), 0),
       atEpochMs,
@@ -129,6 +119,26 @@ function answerWith(
     missing,
     spans,
   }
+}
+
+function shownRows({ name, columns, rows }: Rows): ContextAnswer['rows'][number] {
+  return { name, columns, rows }
+}
+
+function shownItem({ table, item }: Item): ContextAnswer['items'][number] {
+  return { table, item }
+}
+
+function readOfPassage({ text, source }: Passage): Read {
+  return { collection: source.collection, document: source.document, digest: hash('sha256', text, 'hex') }
+}
+
+function readOfRows({ name, rows, document }: Rows): Read {
+  return { collection: factName('sql', name), document, digest: hash('sha256', JSON.stringify(rows), 'hex') }
+}
+
+function readOfItem({ table, item, document }: Item): Read {
+  return { collection: factName('items', table), document, digest: hash('sha256', JSON.stringify(item), 'hex') }
 }
 
 function toPassage({ collection, passage, score }: Candidate): Passage {
@@ -144,4 +154,9 @@ function toPassage({ collection, passage, score }: Candidate): Passage {
 
 function jsonBytes(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value))
+}
+
+/** What something takes in an answer: itself, its read in the receipt, and a comma after each. */
+function bytesOf(shown: unknown, read: Read): number {
+  return jsonBytes(shown) + jsonBytes(read) + 2
 }

@@ -28,11 +28,9 @@ export function openDeadline(totalMs: number, gone: AbortSignal): Deadline {
       const timer = setTimeout(() => late.resolve(undefined), Math.min(leftMs(), limitMs))
       const leave = (): void => late.reject(gone.reason)
       gone.addEventListener('abort', leave, { once: true })
-      const working = work(given.signal)
-      // Given up, it may still fail: nobody waits for it then.
-      working.catch(() => undefined)
       try {
-        return await Promise.race([working, late.promise])
+        // Given up, it may still fail: the race has taken care of that.
+        return await Promise.race([work(given.signal), late.promise])
       } finally {
         clearTimeout(timer)
         gone.removeEventListener('abort', leave)

@@ -129,13 +129,13 @@ class BedrockEmbedder implements Embedder {
     this.#closed.abort()
     clearTimeout(this.#timer)
     for (const { done } of [...this.#waiting.query.splice(0), ...this.#waiting.document.splice(0)]) {
-      done.reject(new EmbedError('the embedder was closed'))
+      done.reject(closed())
     }
     await Promise.resolve()
   }
 
   #enqueue(purpose: Purpose, text: string): Promise<Float32Array> {
-    if (this.#closed.signal.aborted) return Promise.reject(new EmbedError('the embedder was closed'))
+    if (this.#closed.signal.aborted) return Promise.reject(closed())
     const job: Job = { text: text.slice(0, this.#dialect.maxChars), done: Promise.withResolvers<Float32Array>() }
     this.#waiting[purpose].push(job)
     const isFull = this.#waiting[purpose].length >= this.#dialect.batch
@@ -194,9 +194,14 @@ class BedrockEmbedder implements Embedder {
       )
       return this.#dialect.vectors(JSON.parse(new TextDecoder().decode(answer.body)))
     } catch (error) {
+      if (this.#closed.signal.aborted) throw closed()
       throw new EmbedError(`${model} can not be had (${awsErrorName(error)})`, error)
     }
   }
+}
+
+function closed(): EmbedError {
+  return new EmbedError('the embedder was closed')
 }
 
 function unit(numbers: readonly number[]): Float32Array {

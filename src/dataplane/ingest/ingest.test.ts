@@ -148,6 +148,28 @@ test(
   },
 )
 
+test('a folder that is named by its tenant or subject stays theirs', { skip: skipWithoutIndex }, async (t) => {
+  const files = { 'customers/nordwind/a.md': 'wind', 'customers/globex/a.md': 'wind', 'mine/kim/a.md': 'wind' }
+  const rules = [
+    { documents: 'customers/{tenant}/**', roles: ['support'], groups: [] },
+    { documents: 'mine/{subject}/**', roles: [], groups: [] },
+  ]
+  const { open, tools } = await world(t, files, { rules })
+  await ingest(await open(), tools)
+  // As another process reads it.
+  const index = await open()
+  const find = async (sub: string, tenant: string, roles: readonly string[]) => {
+    const accessIds = permittedAccessIds(index.classes(), { sub, tenant, roles, groups: [] })
+    const hits = await index.store.searchText('wind', accessIds, 5)
+    return hits.map(({ passage }) => passage.document).toSorted()
+  }
+  assert.deepEqual(await find('bo', 'nordwind', ['support']), ['customers/nordwind/a.md'])
+  assert.deepEqual(await find('bo', 'globex', ['support']), ['customers/globex/a.md'])
+  assert.deepEqual(await find('bo', 'other', ['support']), [])
+  assert.deepEqual(await find('bo', 'nordwind', []), [])
+  assert.deepEqual(await find('kim', 'other', []), ['mine/kim/a.md'])
+})
+
 test('vectors of another model are refused, or made anew', { skip: skipWithoutIndex }, async (t) => {
   const { open, tools, folder, dataDir } = await world(t, { 'a.txt': 'wind' })
   const first = await open()

@@ -103,7 +103,7 @@ export interface Manifest {
 }
 
 /** Another layout of the file: the index is made anew. */
-const LAYOUT = '2'
+const LAYOUT = '3'
 /** Another process may be at it for as long. */
 const BUSY_TIMEOUT_MS = 10_000
 
@@ -121,7 +121,8 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WI
 CREATE TEMP TABLE IF NOT EXISTS seen (document TEXT PRIMARY KEY) WITHOUT ROWID;
 `
 
-const Rules = z.array(z.object({ roles: z.array(z.string()), groups: z.array(z.string()) }))
+const Names = z.array(z.string())
+const Rules = z.array(z.object({ roles: Names, groups: Names, tenants: Names, subjects: Names }))
 const Counts = z.object({ documents: z.number(), passages: z.number(), failed: z.number(), deleted: z.number() })
 const Failed = z.object({ document: z.string(), fate: z.enum(FATES), note: z.string() })
 
@@ -142,7 +143,9 @@ class SqliteManifest implements Manifest {
     // A killed process loses nothing; a machine that loses power may lose the last moments, which are done again.
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
     this.#database.exec(SCHEMA)
-    if ((this.fact('layout') ?? LAYOUT) !== LAYOUT) this.#database.exec('DELETE FROM documents; DELETE FROM facts')
+    if ((this.fact('layout') ?? LAYOUT) !== LAYOUT) {
+      this.#database.exec('DELETE FROM documents; DELETE FROM classes; DELETE FROM facts')
+    }
     if (this.fact('layout') === undefined) this.setFact('layout', LAYOUT)
     const values = COLUMNS.map((column) => `:${column}`).join(', ')
     this.#get = this.#database.prepare(`SELECT ${COLUMNS.join(', ')} FROM documents WHERE document = ?`)
@@ -228,7 +231,7 @@ class SqliteManifest implements Manifest {
   }
 
   addClass(id: string, rules: readonly Readers[]): void {
-    const own = rules.map(({ roles, groups }) => ({ roles, groups }))
+    const own = rules.map(({ roles, groups, tenants = [], subjects = [] }) => ({ roles, groups, tenants, subjects }))
     this.#database.prepare('INSERT OR IGNORE INTO classes (id, rules) VALUES (?, ?)').run(id, JSON.stringify(own))
   }
 

@@ -1,5 +1,6 @@
 import type { RemoteSpan } from '#contract/context.ts'
 import type { CollectionIndex } from '#dataplane/index/collection-index.ts'
+import { EmbedError } from '#dataplane/embed/embedder.ts'
 import type { Embedder } from '#dataplane/embed/embedder.ts'
 import type { Deadline } from '#dataplane/deadline.ts'
 import { mergeNeighbours, withinTokens } from './neighbours.ts'
@@ -34,6 +35,8 @@ export interface RetrieveTools {
   /** Orders the best candidates anew. Absent: the fused ranks stand. */
   readonly reranker?: Reranker | undefined
   readonly now: () => number
+  /** Told why a model was left out. */
+  readonly onFault?: ((error: unknown) => void) | undefined
 }
 
 /** What a search is asked for at least: fusing needs more than the winners. */
@@ -80,10 +83,10 @@ export async function retrieve(request: RetrieveRequest, tools: RetrieveTools, d
       return found ?? []
     })
   const byMeaning = async () => {
-    const vectors = await span('embed', async () => await embedAll(tools.embedder, queries, deadline))
-    if (vectors === undefined) {
-      missing.add('the search by meaning was left out: the embedding model is busy')
-      return { vectors, lists: [] }
+    const vectors = await span('embed', async () => await embedAll(tools, queries, deadline))
+    if (typeof vectors === 'string') {
+      missing.add(`the search by meaning was left out: ${vectors}`)
+      return { vectors: undefined, lists: [] }
     }
     const lists = await search('vector', vectors, async ({ index, accessIds }, vector) => {
       return await index.store.searchVector(vector, accessIds, limit)
@@ -104,21 +107,26 @@ export async function retrieve(request: RetrieveRequest, tools: RetrieveTools, d
     })
     return await Promise.resolve(fuse(orders))
   })
-  const { reranker } = tools
+  const { reranker, onFault } = tools
   const ordered =
     reranker === undefined || relevant.length < 2
       ? relevant
-      : await span('rerank', async () => await reranked(reranker, queries, relevant, { deadline, missing }))
+      : await span('rerank', async () => await reranked(reranker, queries, relevant, { deadline, missing, onFault }))
   const passages = withinTokens(mergeNeighbours(select(ordered, request.topK)), request.maxTokens)
   return { passages, spans, missing: [...cutQueries(request.queries), ...missing] }
 }
 
-/** In the reranker's order; as they were when it does not answer in time. */
+interface RerankTools extends Pick<RetrieveTools, 'onFault'> {
+  readonly deadline: Deadline
+  readonly missing: Set<string>
+}
+
+/** The best in the reranker's order, before the others; all as they were when it does not answer in time. */
 async function reranked(
   reranker: Reranker,
   queries: readonly string[],
   candidates: readonly Candidate[],
-  { deadline, missing }: { readonly deadline: Deadline; readonly missing: Set<string> },
+  { deadline, missing, onFault }: RerankTools,
 ): Promise<readonly Candidate[]> {
   const limitMs = Math.min(RERANK_TIMEOUT_MS, deadline.leftMs() - COMPOSE_MS)
   const best = candidates.slice(0, reranker.candidates)
@@ -126,14 +134,19 @@ async function reranked(
   const scores = await deadline
     .within(async (signal) => await reranker.score(queries.join('\n'), texts, signal), limitMs)
     .catch((error: unknown) => {
-      if (error instanceof RerankError) return undefined
-      throw error
+      if (!(error instanceof RerankError)) throw error
+      onFault?.(error)
+      return undefined
     })
   if (scores === undefined) {
     missing.add('the better order was left out: the reranker did not answer')
     return candidates
   }
-  return best.map((candidate, at) => ({ ...candidate, score: scores[at] ?? 0 })).toSorted((a, b) => b.score - a.score)
+  const judged = best.map((candidate, at) => ({ ...candidate, score: scores[at] ?? 0 }))
+  const least = Math.min(...judged.map(({ score }) => score))
+  // Nobody has judged the others: none of them may come before one that was.
+  const others = candidates.slice(best.length).map((each) => ({ ...each, score: Math.min(each.score, least) }))
+  return [...judged.toSorted((a, b) => b.score - a.score), ...others]
 }
 
 /** One list per query, each over all collections. */
@@ -155,17 +168,24 @@ async function searchAll<Query>(
   )
 }
 
-/** Undefined when the model is too busy. */
+/** The vectors, or why there are none. */
 async function embedAll(
-  embedder: Embedder,
+  { embedder, onFault }: RetrieveTools,
   queries: readonly string[],
   deadline: Deadline,
-): Promise<Float32Array[] | undefined> {
+): Promise<Float32Array[] | string> {
   const limitMs = Math.min(EMBED_TIMEOUT_MS, deadline.leftMs() * EMBED_SHARE)
-  return await deadline.within(
-    async () => await Promise.all(queries.map(async (query) => await embedder.embedQuery(query))),
-    limitMs,
-  )
+  try {
+    const vectors = await deadline.within(
+      async () => await Promise.all(queries.map(async (query) => await embedder.embedQuery(query))),
+      limitMs,
+    )
+    return vectors ?? 'the embedding model is busy'
+  } catch (error) {
+    if (!(error instanceof EmbedError)) throw error
+    onFault?.(error)
+    return 'the embedding model can not be had'
+  }
 }
 
 function cutQueries(queries: readonly string[]): string[] {
