@@ -13,9 +13,9 @@ const INGESTER = fileURLToPath(new URL('./ingester.ts', import.meta.url))
 const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/tmp']).status === 0
 const skip = skipWithoutIndex || (canMount ? false : 'this machine lets nobody mount a small disk')
 
-/** A disk of 6 MB, an ingest that fills it, more room, and the ingest again. */
+/** A disk of 2 MB, an ingest that fills it, more room, and the ingest again. */
 const SCRIPT = `
-mount -t tmpfs -o size=6m none "$DISK" || exit 9
+mount -t tmpfs -o size=2m none "$DISK" || exit 9
 "$NODE" "$INGESTER" "$OPTIONS"; echo "first ended with $?"
 mount -o remount,size=400m "$DISK" || exit 9
 "$NODE" "$INGESTER" "$OPTIONS"; echo "second ended with $?"
@@ -26,7 +26,7 @@ test(
   { skip, timeout: 120_000 },
   async (t) => {
     const world = await awsWorld(t)
-    const documents = 300
+    const documents = 90
     for (let at = 0; at < documents; at += 1) {
       const words = Array.from({ length: 4000 }, (_, word) => (word * 7919 * (at + 1)).toString(36))
       world.put(`docs/${at}.txt`, words.join(' '))
