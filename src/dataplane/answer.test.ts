@@ -127,6 +127,13 @@ test('the best passages stay, and it is said how many went', () => {
   assertReceipt(answer)
 })
 
+test('many small passages fill an answer to its last bytes, and not further', () => {
+  const candidates = Array.from({ length: 1000 }, (_, at) => candidate(at, 'x'))
+  const answer = composeAnswer(partsOf({ candidates }), 65_536)
+  const bytes = bytesOf(answer)
+  assert.ok(bytes <= 65_536 && bytes > 64_500, `${bytes}`)
+})
+
 test('no worse passage takes the place of a better one that is too large', () => {
   const candidates = [candidate(0, 'a'), candidate(1, 'b'.repeat(5000)), candidate(2, 'c')]
   const answer = composeAnswer(partsOf({ candidates }), 4096)

@@ -106,6 +106,7 @@ before(async () => {
       collectionOf(closed, { name: 'board', readers: { roles: [], groups: ['board'] } }),
     ],
     tenants: ['nordwind'],
+    maxAnswerBytes: 12_000,
     facts: { queries: new Map(QUERIES.map((query) => [query.name, query])), tables: new Map([['boats', boats]]) },
     now: () => NOW_EPOCH_MS,
     embedder: createWordEmbedder(),
@@ -207,6 +208,36 @@ test('an answer keeps to its bytes and says what it left out', { skip: skipWitho
   assert.ok(Buffer.byteLength(JSON.stringify(answer)) <= 6000)
   assert.match(answer.missing.join(), /of the passages found did not fit into 6000 bytes/)
 })
+
+test('an answer keeps to the bytes of the agent and the tokens of the caller', { skip: skipWithoutIndex }, async () => {
+  const queries = ['buoy channel number']
+  const most = answerShape.parse((await ask({ queries, topK: 20 })).json)
+  assert.match(most.missing.join(), /of the passages found did not fit into 12000 bytes/)
+  const maxTokens = 700
+  const few = answerShape.parse((await ask({ queries, topK: 20, maxTokens })).json)
+  const tokens = few.passages.reduce((sum, passage) => sum + passage.tokens, 0)
+  assert.ok(few.passages.length < most.passages.length)
+  assert.ok(few.passages.length === 1 || tokens <= maxTokens)
+})
+
+test(
+  'more requests at once than it can serve are refused, and the next is served',
+  { skip: skipWithoutIndex },
+  async () => {
+    const body = { queries: [], collections: [], sql: [{ name: 'slow' }], deadlineMs: 1500 }
+    const answers = await Promise.all(Array.from({ length: 66 }, async () => await ask(body, MAY_ALL)))
+    const refused = answers.filter(({ response }) => response.status !== 200)
+    assert.deepEqual(
+      refused.map(({ response, json }) => [
+        response.status,
+        response.headers.get('retry-after'),
+        errorShape.parse(json).error.message,
+      ]),
+      [1, 2].map(() => [503, '1', 'more than 64 requests are open']),
+    )
+    assert.equal((await ask()).response.status, 200)
+  },
+)
 
 test('rows and items come in the same answer, with their reads', { skip: skipWithoutIndex }, async () => {
   const sql = [{ name: 'orders', params: { harbour: "Kiel'; DROP TABLE boats --" } }]
