@@ -41,8 +41,12 @@ const engine: QueryEngine = {
       notes: [],
     }
   },
-  close: async () => await Promise.resolve(),
+  async close() {
+    closed += 1
+    await Promise.resolve()
+  },
 }
+let closed = 0
 
 const QUERIES: readonly NamedQuery[] = ['orders', 'slow', 'broken'].map((name) => ({
   name,
@@ -78,6 +82,7 @@ const MAY_ALL = { collections: ['docs', 'sql:orders', 'sql:slow', 'sql:broken', 
 
 const minter = await createMinter()
 const faults: unknown[] = []
+const factFaults: FactError[] = []
 let plane: DataPlane
 
 const answerShape = z.custom<ContextAnswer>(
@@ -111,7 +116,8 @@ before(async () => {
     now: () => NOW_EPOCH_MS,
     embedder: createWordEmbedder(),
     onFault: (error) => {
-      if (!(error instanceof FactError)) faults.push(error)
+      if (error instanceof FactError) factFaults.push(error)
+      else faults.push(error)
     },
   })
   await plane.ready
@@ -121,6 +127,8 @@ after(async () => {
   if (skipWithoutIndex !== false) return
   await plane.close()
   assert.deepEqual(faults, [])
+  // Three queries, one engine.
+  assert.equal(closed, 1)
 })
 
 async function post(body: string | Uint8Array<ArrayBuffer>, headers: Readonly<Record<string, string>> = {}) {
@@ -288,6 +296,11 @@ test('what is late or broken is missing, and the rest is there in time', { skip:
     'the query `broken` can not be read: the warehouse is closed',
     'the query `slow` was not answered within 780 ms',
   ])
+  // The cause is for whoever runs the agent.
+  assert.deepEqual(
+    factFaults.map(({ message, cause }) => [message, String(cause)]),
+    [['the warehouse is closed', 'Error: s3://secret-bucket']],
+  )
 })
 
 test('each wrong passport, collection and permission has its code', { skip: skipWithoutIndex }, async () => {
