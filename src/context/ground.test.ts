@@ -121,7 +121,22 @@ test('nothing is asked without a collection or without a question', async () => 
   const { deps, sent } = await agent({ status: 200, body: '' })
   assert.equal(await ground(deps, question('where?', []), TRIP), undefined)
   assert.equal(await ground(deps, question('   '), TRIP), undefined)
+  // A passage beside texts to embed would be one more of them.
+  const ask = testAsk({ ...question('where?').ask, operation: 'embed' })
+  assert.equal(await ground(deps, question('', ['docs'], { ask }), TRIP), undefined)
   assert.equal(sent.length, 0)
+})
+
+test('of a long text the beginning is searched for', async () => {
+  const { deps, sent } = await agent({ status: 200, body: JSON.stringify(ANSWER) })
+  await ground(deps, question(`where${'?'.repeat(5000)}`), TRIP)
+  assert.deepEqual(asRecord(parseJson(sent[0]?.body ?? ''))?.['queries'], [`where${'?'.repeat(1995)}`])
+})
+
+test('a caller who has gone is not told that the data plane failed', async () => {
+  const gone = new CrossFault('aborted', 'the caller has gone')
+  const { deps } = await agent(gone)
+  await assert.rejects(ground(deps, question('where?'), TRIP), gone)
 })
 
 test('queries and items are asked in the same call, and their rows become passages that are still to be screened', async () => {

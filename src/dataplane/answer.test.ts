@@ -127,6 +127,14 @@ test('the best passages stay, and it is said how many went', () => {
   assertReceipt(answer)
 })
 
+test('many small passages fill an answer to its last bytes, and not further', () => {
+  const candidates = Array.from({ length: 200 }, (_, at) => candidate(at, 'x'))
+  for (let maxBytes = 60_000; maxBytes < 60_500; maxBytes += 10) {
+    const bytes = bytesOf(composeAnswer(partsOf({ candidates }), maxBytes))
+    assert.ok(bytes <= maxBytes && bytes > maxBytes - 1000, `${bytes} of ${maxBytes}`)
+  }
+})
+
 test('no worse passage takes the place of a better one that is too large', () => {
   const candidates = [candidate(0, 'a'), candidate(1, 'b'.repeat(5000)), candidate(2, 'c')]
   const answer = composeAnswer(partsOf({ candidates }), 4096)
@@ -244,6 +252,6 @@ test('no answer is longer than its bytes unless it holds nothing', () => {
         candidates.length > answer.passages.length,
       )
     }),
-    { numRuns: 300 },
+    { numRuns: 300, interruptAfterTimeLimit: 30_000 },
   )
 })

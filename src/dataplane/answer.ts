@@ -19,7 +19,7 @@ export interface AnswerParts {
 
 /** Share of an answer that rows and items may fill while there are passages. */
 const FACTS_SHARE = 0.6
-/** What the frame of an answer is measured with: as many digits as any of its numbers will have. */
+/** What the notes are measured with: the digits that they will not need are room for those of `bytes`. */
 const MANY = 9_999_999
 
 /**
@@ -29,7 +29,7 @@ const MANY = 9_999_999
  */
 export function composeAnswer(parts: AnswerParts, maxBytes: number): ContextAnswer {
   const notes = [factsNote(MANY, maxBytes), passagesNote(MANY, maxBytes)]
-  const frame = jsonBytes(answerWith(parts, [], EMPTY, notes)) + String(MANY).length
+  const frame = jsonBytes(answerWith(parts, [], EMPTY, notes))
   const room = Math.max(0, maxBytes - frame)
   const share = parts.candidates.length === 0 ? 1 : FACTS_SHARE
   const facts = fitFacts(parts.facts, Math.floor(room * share))

@@ -41,8 +41,12 @@ const engine: QueryEngine = {
       notes: [],
     }
   },
-  close: async () => await Promise.resolve(),
+  async close() {
+    closed += 1
+    await Promise.resolve()
+  },
 }
+let closed = 0
 
 const QUERIES: readonly NamedQuery[] = ['orders', 'slow', 'broken'].map((name) => ({
   name,
@@ -78,6 +82,7 @@ const MAY_ALL = { collections: ['docs', 'sql:orders', 'sql:slow', 'sql:broken', 
 
 const minter = await createMinter()
 const faults: unknown[] = []
+const factFaults: FactError[] = []
 let plane: DataPlane
 
 const answerShape = z.custom<ContextAnswer>(
@@ -106,11 +111,13 @@ before(async () => {
       collectionOf(closed, { name: 'board', readers: { roles: [], groups: ['board'] } }),
     ],
     tenants: ['nordwind'],
+    maxAnswerBytes: 12_000,
     facts: { queries: new Map(QUERIES.map((query) => [query.name, query])), tables: new Map([['boats', boats]]) },
     now: () => NOW_EPOCH_MS,
     embedder: createWordEmbedder(),
     onFault: (error) => {
-      if (!(error instanceof FactError)) faults.push(error)
+      if (error instanceof FactError) factFaults.push(error)
+      else faults.push(error)
     },
   })
   await plane.ready
@@ -208,6 +215,36 @@ test('an answer keeps to its bytes and says what it left out', { skip: skipWitho
   assert.match(answer.missing.join(), /of the passages found did not fit into 6000 bytes/)
 })
 
+test('an answer keeps to the bytes of the agent and the tokens of the caller', { skip: skipWithoutIndex }, async () => {
+  const queries = ['buoy channel number']
+  const most = answerShape.parse((await ask({ queries, topK: 20 })).json)
+  assert.match(most.missing.join(), /of the passages found did not fit into 12000 bytes/)
+  const maxTokens = 700
+  const few = answerShape.parse((await ask({ queries, topK: 20, maxTokens })).json)
+  const tokens = few.passages.reduce((sum, passage) => sum + passage.tokens, 0)
+  assert.ok(few.passages.length < most.passages.length)
+  assert.ok(few.passages.length === 1 || tokens <= maxTokens)
+})
+
+test(
+  'more requests at once than it can serve are refused, and the next is served',
+  { skip: skipWithoutIndex },
+  async () => {
+    const body = { queries: [], collections: [], sql: [{ name: 'slow' }], deadlineMs: 1500 }
+    const answers = await Promise.all(Array.from({ length: 66 }, async () => await ask(body, MAY_ALL)))
+    const refused = answers.filter(({ response }) => response.status !== 200)
+    assert.deepEqual(
+      refused.map(({ response, json }) => [
+        response.status,
+        response.headers.get('retry-after'),
+        errorShape.parse(json).error.message,
+      ]),
+      [1, 2].map(() => [503, '1', 'more than 64 requests are open']),
+    )
+    assert.equal((await ask()).response.status, 200)
+  },
+)
+
 test('rows and items come in the same answer, with their reads', { skip: skipWithoutIndex }, async () => {
   const sql = [{ name: 'orders', params: { harbour: "Kiel'; DROP TABLE boats --" } }]
   const { response, json } = await ask({ sql, items: BOATS.items }, MAY_ALL)
@@ -257,6 +294,11 @@ test('what is late or broken is missing, and the rest is there in time', { skip:
     'the query `broken` can not be read: the warehouse is closed',
     'the query `slow` was not answered within 780 ms',
   ])
+  // The cause is for whoever runs the agent.
+  assert.deepEqual(
+    factFaults.map(({ message, cause }) => [message, String(cause)]),
+    [['the warehouse is closed', 'Error: s3://secret-bucket']],
+  )
 })
 
 test('each wrong passport, collection and permission has its code', { skip: skipWithoutIndex }, async () => {
@@ -380,6 +422,7 @@ test('an agent that can not load says why, and closes', { skip: skipWithoutIndex
     fetchKeys: async () => await Promise.resolve(minter.jwks),
     dataDir: await folderWith({}),
     collections: [collectionOf('/nowhere/at/all')],
+    facts: { queries: new Map(QUERIES.map((query) => [query.name, query])), tables: new Map() },
     embedder: createWordEmbedder(),
   })
   await assert.rejects(lost.ready, /ENOENT/)
@@ -389,4 +432,6 @@ test('an agent that can not load says why, and closes', { skip: skipWithoutIndex
   const asked = await fetch(`${lost.url}/v1/context`, { method: 'POST', body: '{}' })
   assert.deepEqual([asked.status, errorShape.parse(await asked.json()).error.code], [503, 'CONTEXT_UNAVAILABLE'])
   await lost.close()
+  // Three queries, one engine.
+  assert.equal(closed, 1)
 })

@@ -1,9 +1,13 @@
 /** Embedding and ranking on Bedrock, against the simulated service. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { openAws } from '#dataplane/aws/aws.ts'
+import type { Aws } from '#dataplane/aws/aws.ts'
 import { openDeadline } from '#dataplane/deadline.ts'
 import { createBedrockEmbedder } from '#dataplane/embed/bedrock.ts'
 import type { BedrockEmbedderOptions, BedrockModel } from '#dataplane/embed/bedrock.ts'
@@ -154,12 +158,62 @@ test('a failure is told with its name, without the text, and is not remembered',
   assert.equal((await embedder.embedQuery('my secret question')).length, 256)
 })
 
-test('an answer without a vector for each text, or of another size, is no answer', async (t) => {
+test('an answer that is cut is no answer', async (t) => {
   const world = await awsWorld(t)
   world.sim.faults.set({ service: 'bedrock', kind: 'malformed', count: 1 })
   const embedder = embedderOf(t, world)
   await assert.rejects(embedder.embed(['wind']), { name: 'EmbedError', message: /can not be had \(\w+\)/ })
   assert.equal((await embedder.embed(['wind'])).length, 1)
+})
+
+/** A service that answers with this, whatever it is asked. */
+async function answering(t: TestContext, answer: unknown): Promise<Aws> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => response.end(JSON.stringify(answer)))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const keys = { accessKeyId: 'a', secretAccessKey: 's' }
+  const aws = openAws({ region: 'us-east-1', keys, endpoints: { bedrock: `http://127.0.0.1:${address.port}` } })
+  t.after(() => {
+    aws.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return aws
+}
+
+test('vectors become unit vectors; those of another size, or too few, are none', async (t) => {
+  const padded = (...first: readonly number[]) => [...first, ...Array.from({ length: 256 - first.length }, () => 0)]
+  const ask = async (model: BedrockModel, answer: unknown) => {
+    const embedder = createBedrockEmbedder(await answering(t, answer), { model, dimensions: 256, concurrency: 1 })
+    return await embedder.embed(['one', 'two'])
+  }
+  const [vector] = await ask(TITAN, { embedding: padded(3, 4) })
+  assert.deepEqual(Array.from(vector ?? []).slice(0, 3), [Math.fround(0.6), Math.fround(0.8), 0])
+  const [nothing] = await ask(TITAN, { embedding: padded() })
+  assert.deepEqual(nothing, new Float32Array(256))
+  // Cohere says it in one of two ways.
+  const [same] = await ask(COHERE, { embeddings: [padded(3, 4), padded(1)] })
+  assert.deepEqual(same, vector)
+  const none = { name: 'EmbedError', message: / gave no vector of 256 for a text$/ }
+  await assert.rejects(ask(TITAN, { embedding: [1, 0] }), none)
+  await assert.rejects(ask(COHERE, { embeddings: { float: [padded(1)] } }), none)
+  await assert.rejects(ask(COHERE, { embeddings: 7 }), /can not be had \(ZodError\)/)
+})
+
+test('a reranker that leaves a text out thinks nothing of it', async (t) => {
+  const aws = await answering(t, {
+    results: [
+      { index: 2, relevance_score: 0.9 },
+      { index: 0, relevance_score: 0.1 },
+    ],
+  })
+  const reranker = createBedrockReranker(aws, { model: RERANK, candidates: 7 })
+  const { signal } = new AbortController()
+  assert.deepEqual(await reranker.score('tide', ['a', 'b', 'c'], signal), [0.1, 0, 0.9])
 })
 
 test('no more calls at once than allowed', async (t) => {

@@ -127,7 +127,6 @@ class BedrockEmbedder implements Embedder {
 
   async close(): Promise<void> {
     this.#closed.abort()
-    clearTimeout(this.#timer)
     for (const { done } of [...this.#waiting.query.splice(0), ...this.#waiting.document.splice(0)]) {
       done.reject(closed())
     }

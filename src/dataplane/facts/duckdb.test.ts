@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { folderWith } from '#dataplane/test-agent.ts'
@@ -55,7 +56,7 @@ test('a value is a value, whatever it says', { skip }, async () => {
   assert.deepEqual((await run(sql, { who: "x' OR '1'='1" }, params)).rows, [])
 })
 
-test('nothing but the files of the tables can be read, and rows are bounded', { skip }, async () => {
+test('nothing but the files of the tables can be read, and rows are bounded', { skip, timeout: 20_000 }, async () => {
   for (const sql of [
     `SELECT * FROM read_csv('${join(folder, 'orders/../../../etc/passwd')}')`,
     "SELECT * FROM read_text('/etc/hostname')",
@@ -66,6 +67,8 @@ test('nothing but the files of the tables can be read, and rows are bounded', { 
   }
   // One more than wanted, so that the answer can say that there are more.
   assert.equal((await run('SELECT id FROM orders')).rows.length, 3)
+  // Of which no more are read than that.
+  assert.equal((await run('SELECT * FROM range(100000000000)')).rows.length, 3)
 })
 
 test('a query that nobody waits for is interrupted', { skip, timeout: 20_000 }, async () => {
@@ -82,4 +85,15 @@ test('files that are not there are a fault of the query, and only of it', { skip
     /the files of the table `a` can not be read/,
   )
   await lost.close()
+})
+
+test('files that come later are found then', { skip }, async () => {
+  const later = await folderWith({})
+  const late = duckdbEngine({ tables: { a: join(later, 'a.csv') } })
+  const ask = async () =>
+    await late.run({ ...query('SELECT x FROM a'), engine: late }, {}, new AbortController().signal)
+  await assert.rejects(ask(), FactError)
+  await writeFile(join(later, 'a.csv'), 'x\n7\n')
+  assert.deepEqual((await ask()).rows, [[7]])
+  await late.close()
 })

@@ -57,3 +57,8 @@ for (const [given, message] of rows) {
     assert.throws(() => bind(given), { code: 'WIRE_MALFORMED', message })
   })
 }
+
+test('a parameter may have any name, also one that every object knows', () => {
+  const own = Object.fromEntries([['constructor', { type: 'text', default: 'none' } as const]])
+  assert.deepEqual(bindParams(own, {}, caller, 'sql[0].params'), { constructor: 'none' })
+})

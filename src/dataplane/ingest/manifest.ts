@@ -73,7 +73,6 @@ export interface FailedDocument {
 export interface Manifest {
   get(document: string): ManifestEntry | undefined
   put(document: string, entry: ManifestEntry): void
-  forget(document: string): void
   /** Everything that `work` puts becomes durable at once, or nothing. */
   together(work: () => void): void
   /** Begins a listing: nothing has been seen. */
@@ -86,8 +85,6 @@ export interface Manifest {
   counts(): ManifestCounts
   /** In order of their names. */
   failed(limit: number): FailedDocument[]
-  /** Whether any document was ever put. */
-  isEmpty(): boolean
   /** Access ids that documents have, with the rules behind them. */
   classes(): ReadonlyMap<string, readonly Readers[]>
   addClass(id: string, rules: readonly Readers[]): void
@@ -164,10 +161,6 @@ class SqliteManifest implements Manifest {
     this.#put.run({ document, ...entry })
   }
 
-  forget(document: string): void {
-    this.#database.prepare('DELETE FROM documents WHERE document = ?').run(document)
-  }
-
   together(work: () => void): void {
     this.#database.exec('BEGIN IMMEDIATE')
     try {
@@ -218,10 +211,6 @@ class SqliteManifest implements Manifest {
       )
       .all(limit)
     return z.array(Failed).parse(rows)
-  }
-
-  isEmpty(): boolean {
-    return this.#database.prepare('SELECT 1 FROM documents LIMIT 1').get() === undefined
   }
 
   classes(): ReadonlyMap<string, readonly Readers[]> {
