@@ -32,7 +32,7 @@ test('what is late is not waited for, and told so', async () => {
   assert.equal(late, undefined)
   assert.ok(ms > 50 && ms < 1000, `${ms} ms`)
   assert.match(String(signals[0]?.reason), /not waited for any more/)
-  assert.equal(deadline.leftMs(), 0)
+  assert.ok(deadline.leftMs() < 2)
   // Nothing has time any more.
   assert.equal(await deadline.within(never), undefined)
 })
