@@ -10,7 +10,7 @@ import { awsWorld, BUCKET } from './aws-world.ts'
 import type { AwsWorld } from './aws-world.ts'
 
 /** `THINPLANE_KILLS=50` for the long run: each takes two to three seconds. */
-const KILLS = Number(process.env['THINPLANE_KILLS'] ?? 6)
+const KILLS = Number(process.env['THINPLANE_KILLS'] ?? 4)
 const DOCUMENTS = 160
 const INGESTER = fileURLToPath(new URL('./ingester.ts', import.meta.url))
 
