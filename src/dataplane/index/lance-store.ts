@@ -5,6 +5,7 @@ import type { Query, Table, VectorQuery } from '@lancedb/lancedb'
 import { z } from 'zod'
 import { loadPackage } from '#dataplane/heavy.ts'
 import type { Hit, IndexEngine, IndexStore, PassageWithVector } from './store.ts'
+import { PASSAGE_COLUMNS, StoredPassageRow } from './stored-passage.ts'
 
 /** Where LanceDB keeps its files. */
 export interface LanceOptions {
@@ -17,22 +18,7 @@ export interface LanceOptions {
 }
 
 const TABLE = 'passages'
-const COLUMNS = [
-  'document',
-  'title',
-  'heading',
-  'page',
-  'record',
-  'lastRecord',
-  'start',
-  'end',
-  'text',
-  'access',
-  'findings',
-  'rules',
-  'generation',
-  'vector',
-]
+const COLUMNS = [...PASSAGE_COLUMNS, 'vector']
 /** Versions this old are removed: no search that reads one is still running. */
 const KEEP_VERSIONS_MS = 10 * 60 * 1000
 /** Another process (a command that ingests) may write: its rows are seen after this time. */
@@ -52,20 +38,7 @@ const RETRAIN_SHARE = 1
 const PROBES = 24
 const REFINE = 8
 
-const Row = z.object({
-  document: z.string(),
-  title: z.string(),
-  heading: z.string(),
-  page: z.number(),
-  record: z.number(),
-  lastRecord: z.number(),
-  start: z.number(),
-  end: z.number(),
-  text: z.string(),
-  access: z.string(),
-  findings: z.string(),
-  rules: z.string(),
-  generation: z.string(),
+const Row = StoredPassageRow.extend({
   vector: z.custom<Iterable<number>>(
     (value) => typeof value === 'object' && value !== null && Symbol.iterator in value,
   ),

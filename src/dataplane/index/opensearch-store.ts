@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Aws } from '#dataplane/aws/aws.ts'
 import { amzDate, signV4 } from '#kit/sigv4.ts'
 import type { Hit, IndexEngine, IndexStore, PassageWithVector } from './store.ts'
+import { StoredPassageRow } from './stored-passage.ts'
 
 export interface OpenSearchOptions {
   /** Base URL of the domain. */
@@ -22,20 +23,7 @@ const TIMEOUT_MS = 120_000
 const ATTEMPTS = 4
 const RETRY_MS = 250
 
-const Kept = z.object({
-  document: z.string(),
-  title: z.string(),
-  heading: z.string(),
-  page: z.number(),
-  record: z.number(),
-  lastRecord: z.number(),
-  start: z.number(),
-  end: z.number(),
-  text: z.string(),
-  access: z.string(),
-  findings: z.string(),
-  rules: z.string(),
-  generation: z.string(),
+const Kept = StoredPassageRow.extend({
   isZero: z.boolean(),
   vector: z.array(z.number()),
 })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Hit, IndexEngine, IndexStore, PassageWithVector } from './store.ts'
+import { PASSAGE_COLUMNS, StoredPassageRow } from './stored-passage.ts'
 
 /**
  * Setting of every connection: an access filter may leave little of what the vector index finds first, and then the
@@ -22,36 +23,8 @@ export interface PgVectorOptions {
 /** Passages of one statement: a statement takes 65,535 values at most. */
 const ROWS_AT_ONCE = 500
 const READ_ROWS = 500
-const COLUMNS = [
-  'document',
-  'title',
-  'heading',
-  'page',
-  'record',
-  'lastRecord',
-  'start',
-  'end',
-  'text',
-  'access',
-  'findings',
-  'rules',
-  'generation',
-] as const
 
-const Row = z.object({
-  document: z.string(),
-  title: z.string(),
-  heading: z.string(),
-  page: z.number(),
-  record: z.number(),
-  lastRecord: z.number(),
-  start: z.number(),
-  end: z.number(),
-  text: z.string(),
-  access: z.string(),
-  findings: z.string(),
-  rules: z.string(),
-  generation: z.string(),
+const Row = StoredPassageRow.extend({
   vector: z.string(),
   score: z.number().optional(),
 })
@@ -94,7 +67,7 @@ function indexName(collection: string, column: string): string {
 }
 
 function openStore(run: RunSql, table: string): IndexStore {
-  const columns = [...COLUMNS.map((name) => `"${name}"`), 'vector::text AS vector'].join(', ')
+  const columns = [...PASSAGE_COLUMNS.map((name) => `"${name}"`), 'vector::text AS vector'].join(', ')
   const write = async (passages: readonly PassageWithVector[]): Promise<void> => {
     for (let at = 0; at < passages.length; at += ROWS_AT_ONCE)
       await upsert(run, table, passages.slice(at, at + ROWS_AT_ONCE))
@@ -165,11 +138,11 @@ function openStore(run: RunSql, table: string): IndexStore {
 }
 
 async function upsert(run: RunSql, table: string, passages: readonly PassageWithVector[]): Promise<void> {
-  const names = ['id', 'document_id', ...COLUMNS, 'vector']
+  const names = ['id', 'document_id', ...PASSAGE_COLUMNS, 'vector']
   const values = passages.flatMap((passage) => [
     idOf(passage),
     documentId(passage.document),
-    ...COLUMNS.map((name) => passage[name]),
+    ...PASSAGE_COLUMNS.map((name) => passage[name]),
     vectorText(passage.vector),
   ])
   const marks = passages.map((_, row) => `(${names.map((__, at) => `$${row * names.length + at + 1}`).join(', ')})`)
