@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { ResourceLimits } from 'node:worker_threads'
 
 /** The worker died, or took too long and was ended. The next call starts a new one. */
 export class WorkerLaneError extends Error {
@@ -16,12 +15,10 @@ export class WorkerLaneError extends Error {
 /** One worker thread that answers one message at a time. It starts on the first call and keeps no process alive while idle. */
 export class WorkerLane {
   readonly #script: URL
-  readonly #resourceLimits: ResourceLimits
   #worker: Worker | undefined
 
-  constructor(script: URL, resourceLimits: ResourceLimits = {}) {
+  constructor(script: URL) {
     this.#script = script
-    this.#resourceLimits = resourceLimits
   }
 
   /**
@@ -57,7 +54,7 @@ export class WorkerLane {
 
   #start(): Worker {
     // The parent's own flags (a test runner's, an inspector's) mean nothing here.
-    const worker = new Worker(this.#script, { execArgv: [], resourceLimits: this.#resourceLimits })
+    const worker = new Worker(this.#script, { execArgv: [] })
     // `once` above rejects with it; without a listener an error between two calls would end the process.
     worker.on('error', () => {
       if (this.#worker === worker) this.#worker = undefined
