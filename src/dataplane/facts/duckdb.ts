@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { loadPackage } from '#dataplane/heavy.ts'
+import { insist } from '#kit/insist.ts'
 import { FactError, exactNumber, plainTimestamp } from './facts.ts'
 import type { LakeTable } from './glue-table.ts'
 import type { Cell, NamedQuery, QueryEngine, QueryResult } from './facts.ts'
@@ -143,8 +144,8 @@ async function run(instance: DuckDBInstance, { query, values, signal }: Asked): 
     return type === 'date' || type === 'timestamp' ? `CAST($${position} AS ${type})` : `$${position}`
   })
   const connection = await instance.connect()
-  const interrupt = (): void => connection.interrupt()
-  signal.addEventListener('abort', interrupt, { once: true })
+  // An interrupt that comes before the query runs is lost.
+  const stopped = insist(signal, () => connection.interrupt())
   try {
     const reader = await connection.streamAndReadUntil(
       text,
@@ -158,7 +159,7 @@ async function run(instance: DuckDBInstance, { query, values, signal }: Asked): 
     signal.throwIfAborted()
     throw new FactError('DuckDB can not run it', error)
   } finally {
-    signal.removeEventListener('abort', interrupt)
+    stopped()
     close(connection)
   }
 }

@@ -1,3 +1,4 @@
+import { insist } from '#kit/insist.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -174,8 +175,8 @@ async function runQuery(
   signal: AbortSignal,
 ): Promise<QueryRows> {
   const connection = await instance.connect()
-  const stop = () => connection.interrupt()
-  signal.addEventListener('abort', stop, { once: true })
+  // An interrupt that comes before the query runs is lost.
+  const stopped = insist(signal, () => connection.interrupt())
   try {
     await connection.run('SET integer_division=true')
     await connection.run(`USE ${CATALOGUE}.${quoted(database.toLowerCase())}`)
@@ -199,7 +200,7 @@ async function runQuery(
       ),
     }
   } finally {
-    signal.removeEventListener('abort', stop)
+    stopped()
     connection.closeSync()
   }
 }
